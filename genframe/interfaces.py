@@ -1,0 +1,314 @@
+"""What core and plugins promise each other, as protocols: implement the methods, inherit from nothing.
+
+Importing this module imports no torch. Tensor axes are written as suffixes: B batch, C channels, H height, W width,
+Z noise, K one number a class or label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from genframe.shapes import Field, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import Tensor
+    from torch.nn import Module
+
+#: Named tensors of one batch; the first axis of each is the batch.
+Batch = Mapping[str, "Tensor"]
+
+#: Named tensors that steer generation; ``{}`` where nothing does.
+Condition = Mapping[str, "Tensor"]
+
+Part = Literal["train", "heldout"]
+
+
+class Dataset(Protocol):
+    """Samples, read by index."""
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The named tensors of a sample. By custom the picture is called ``image`` and its class ``label``."""
+
+    def __len__(self) -> int: ...
+
+    def split(self, part: Part) -> Dataset:
+        """The training or the held-out part. The division is fixed (it never depends on ``--seed``) and stratified."""
+
+    def read(self, indices: Sequence[int], *, epoch: int, seed: int) -> Batch:
+        """A batch. A pure function of its arguments, random augmentation included.
+
+        Pixels are ``uint8``, classes ``int64``, everything else ``float32``.
+        """
+
+
+class NoiseSampler(Protocol):
+    """The law of z."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+
+    def draw(self, indices: Tensor, key: int) -> Tensor:
+        """Samples ``(len(indices), *shape)``, float32, on the device of `indices`.
+
+        Sample i depends on ``(key, i)`` alone, whatever else is drawn with it; see `genframe.randomness`.
+        """
+
+    def project(self, noise: Tensor) -> Tensor:
+        """The nearest point of the law's support; differentiable wherever that makes sense."""
+
+
+class Generator(Protocol):
+    """A differentiable map to samples in [-1, 1] (pixels) or to free numbers (points)."""
+
+    def __call__(self, noise: Tensor | None, condition: Condition) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Critique:
+    """What a critic says of a batch.
+
+    Attributes:
+        logits: one tensor a scale, larger for more real; ``(B,)`` for a scalar critic, ``(B, 1, H, W)`` for patches.
+        aux: further outputs by name, such as the logits of an auxiliary classifier.
+    """
+
+    logits: tuple[Tensor, ...]
+    aux: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Critic(Protocol):
+    """Judges outputs; the discriminator of a GAN is one."""
+
+    def __call__(self, output: Tensor, condition: Condition) -> Critique: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSpec:
+    """One block of a network, [linear | convolution | transposed convolution] + [BatchNorm] + [activation].
+
+    Attributes:
+        operation: ``linear`` takes ``(B, in_channels)``, the others ``(B, in_channels, H, W)``.
+        in_channels, out_channels: without what a conditioning scheme adds.
+        kernel, stride, padding, output_padding: of a (transposed) convolution, per axis (height, width).
+        norm: BatchNorm after the operation.
+        activation: after the norm.
+        slope: of ``leaky_relu``.
+    """
+
+    operation: Literal["linear", "conv", "conv_transpose"]
+    in_channels: int
+    out_channels: int
+    kernel: tuple[int, int] = (4, 4)
+    stride: tuple[int, int] = (2, 2)
+    padding: tuple[int, int] = (1, 1)
+    output_padding: tuple[int, int] = (0, 0)
+    norm: bool = True
+    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "none"] = "relu"
+    slope: float = 0.2
+
+
+class Conditioning(Protocol):
+    """How labels enter the networks. An architecture asks it for its layers, so that every scheme fits every network.
+
+    A code is what `encoder` makes of the condition once a forward pass; every block and head takes it.
+    """
+
+    def encoder(self) -> Module:
+        """``forward(condition) -> code``, where the code is a tensor ``(B, ...)`` or ``None``."""
+
+    def block(self, spec: BlockSpec) -> Module:
+        """``forward(x, code) -> y``: the block, conditioned."""
+
+    def head(self, features: int) -> Module:
+        """``forward(features_BF, code) -> Critique``: the critic's last layer over flat features."""
+
+
+class Architecture(Protocol):
+    """Builds networks for any problem it can serve."""
+
+    def build(self, problem: Problem, conditioning: Conditioning) -> Mapping[str, Module]:
+        """The networks by role, initialised from torch's global generator, which the core has seeded.
+
+        Raises:
+            ConfigError: the problem cannot be served (a size, a kind of output); the sentence says why.
+        """
+
+
+class Objective(Protocol):
+    """Both sides of an adversarial loss, each to be minimised."""
+
+    def critic(self, real: Critique, fake: Critique) -> Tensor: ...
+
+    def generator(self, real: Critique | None, fake: Critique) -> Tensor:
+        """`real` is given where ``pairs`` is true."""
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the generator's side looks at the critique of real samples too (relativistic objectives do)."""
+
+
+class Regularizer(Protocol):
+    """A penalty added to the critic's loss."""
+
+    def __call__(
+        self, critic: Critic, real: Tensor, fake: Tensor, condition: Condition, rng: torch.Generator
+    ) -> Tensor: ...
+
+
+class Augmentation(Protocol):
+    """A differentiable change applied to real and generated samples alike before the critic sees them."""
+
+    def __call__(self, samples: Tensor, rng: torch.Generator) -> Tensor: ...
+
+
+class Term(Protocol):
+    """A further term of the generator's loss, such as the L1 distance to a target."""
+
+    def __call__(self, batch: Batch, output: Tensor, real: Critique | None, fake: Critique | None) -> Tensor: ...
+
+
+class Step(Protocol):
+    """The core's side of one training step. Everything random in a step comes from here."""
+
+    @property
+    def number(self) -> int:
+        """How many steps were completed before this one."""
+
+    @property
+    def indices(self) -> Tensor:
+        """``int64 (B,)``, on the device: the positions of this process's samples in the batch of all processes."""
+
+    def key(self, purpose: str) -> int:
+        """The key of a random stream, from (seed, purpose, step); for `NoiseSampler.draw`."""
+
+    def rng(self, purpose: str) -> torch.Generator:
+        """A generator on the device, seeded by (seed, purpose, step, rank)."""
+
+    def minimise(self, loss: Tensor, role: str) -> None:
+        """Backward, the check that everything is finite, and the update of the network with that role.
+
+        Raises:
+            DivergenceError: before the update, where the loss or a gradient is not finite.
+        """
+
+
+class Algorithm(Protocol):
+    """A training algorithm: what is learnt from a batch, and how samples come out."""
+
+    def problem(self, fields: Mapping[str, Field]) -> Problem:
+        """What to generate from what. `fields` are the dataset's, less the labels that no conditioning scheme carries.
+
+        Raises:
+            ConfigError: the data does not fit the algorithm.
+        """
+
+    def optimizers(self, networks: Mapping[str, Module]) -> Mapping[str, torch.optim.Optimizer]:
+        """One optimizer for each role that is ever minimised. The networks are on their device already."""
+
+    def step(self, networks: Mapping[str, Module], batch: Batch, step: Step) -> Mapping[str, Tensor]:
+        """One training step; returns scalars to log, detached, still on the device.
+
+        Never calls ``backward()`` itself: `Step.minimise` does.
+        """
+
+    def generator(self, networks: Mapping[str, Module]) -> Generator:
+        """The generator made of these networks (the trained ones, or their running averages)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Everything that sampling needs."""
+
+    problem: Problem
+    generator: Generator
+    networks: Mapping[str, Module]
+    noise: NoiseSampler | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Generated samples.
+
+    Attributes:
+        output: float32 on the CPU, ``(N, *problem.output.shape)``; pixels in [-1, 1].
+        condition: what each was generated from.
+        first: the index of the first one; sample i depends on (seed, i) and its condition alone.
+        seed: of the noise.
+    """
+
+    output: Tensor
+    condition: Condition
+    first: int
+    seed: int
+
+
+class RunView(Protocol):
+    """What metrics, visualizers and observers may ask of a run, in training or later from its checkpoint."""
+
+    @property
+    def trained(self) -> Trained: ...
+
+    @property
+    def title(self) -> str:
+        """One line that says what is shown: recipe, data, step."""
+
+    @property
+    def seed(self) -> int: ...
+
+    def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
+        """Samples ``first`` to ``first + count - 1``. Without `condition`, the known conditions take turns."""
+
+    def dataset(self) -> Dataset:
+        """The run's dataset, both parts.
+
+        Raises:
+            DataError: it is not there; a run can be sampled without its data.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A figure and how it was taken: samples, reference set, seed, and whatever else the reader needs to repeat it."""
+
+    value: float
+    protocol: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+class Metric(Protocol):
+    """A number about a run."""
+
+    def measure(self, view: RunView) -> Measurement: ...
+
+
+class Picture(Protocol):
+    """Something that can be saved. `genframe.pictures.Raster` is one."""
+
+    def save(self, path: Path, info: Mapping[str, str]) -> None:
+        """Write the format that the path's ending names, with `info` as metadata where the format has room for it."""
+
+
+class Visualizer(Protocol):
+    """A picture of a run."""
+
+    def draw(self, view: RunView) -> Picture: ...
+
+
+class Observer(Protocol):
+    """Watches a run at log cadence, never per step: a logger, a health monitor."""
+
+    def started(self, run: Mapping[str, Any]) -> None:
+        """`run` is the content of ``run.json``, with ``directory`` beside it."""
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None: ...
+
+    def sampled(self, step: int, view: RunView, picture: Path) -> None: ...
+
+    def finished(self, outcome: Mapping[str, Any]) -> None:
+        """`outcome` is the final content of ``run.json``."""
