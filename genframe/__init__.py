@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genframe.api import load, register, train
     from genframe.hookspecs import hookimpl
+    from genframe.loading import LoadedGenerator
     from genframe.run import Run
-    from genframe.sampling import LoadedGenerator
 
 __version__ = "0.1.0"
 
 __all__ = ["LoadedGenerator", "Run", "__version__", "hookimpl", "load", "register", "train"]
 
 _HOMES = {
-    "LoadedGenerator": "genframe.sampling",
+    "LoadedGenerator": "genframe.loading",
     "Run": "genframe.run",
     "hookimpl": "genframe.hookspecs",
     "load": "genframe.api",

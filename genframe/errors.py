@@ -52,7 +52,7 @@ class StorageError(GenframeError):
     exit_code = 7
 
 
-class Interrupted(GenframeError):
+class StoppedError(GenframeError):
     """A signal asked the run to stop; it has saved. The exit code is 128 + the signal (SIGUSR1 counts as SIGTERM)."""
 
     def __init__(self, message: str, exit_code: int) -> None:

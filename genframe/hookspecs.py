@@ -433,7 +433,10 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
     class Bars:
         \"\"\"Pictures with one bright row or one bright column.\"\"\"
 
-        fields = {"image": Field(kind="image", shape=(1, 8, 8)), "label": Field(kind="class", classes=("row", "column"))}
+        fields = {
+            "image": Field(kind="image", shape=(1, 8, 8)),
+            "label": Field(kind="class", classes=("row", "column")),
+        }
         members: tuple = tuple(range(160))
 
         def __len__(self):

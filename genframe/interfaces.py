@@ -191,8 +191,8 @@ class Step(Protocol):
     def rng(self, purpose: str) -> torch.Generator:
         """A generator on the device, seeded by (seed, purpose, step, rank)."""
 
-    def minimise(self, loss: Tensor, role: str) -> None:
-        """Backward, the check that everything is finite, and the update of the network with that role.
+    def minimise(self, loss: Tensor, *roles: str) -> None:
+        """Backward, the check that everything is finite, and the update of the networks with these roles.
 
         Raises:
             DivergenceError: before the update, where the loss or a gradient is not finite.

@@ -1,4 +1,4 @@
-"""What data looks like, before any tensor exists: fields of a dataset, and the problem that an algorithm makes of them."""
+"""What data looks like, before any tensor exists: fields of a dataset, and the problem made of them."""
 
 from __future__ import annotations
 

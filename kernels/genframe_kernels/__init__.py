@@ -1,1 +1,17 @@
-"""Being written."""
+"""The blocks of genframe's networks, with labels and without: pure PyTorch, and nothing of genframe."""
+
+from __future__ import annotations
+
+from genframe_kernels.blocks import BlockDescription, ConvBlock, ConvTransposeBlock, LinearBlock, block
+from genframe_kernels.reference import conv, conv_transpose, linear
+
+__all__ = [
+    "BlockDescription",
+    "ConvBlock",
+    "ConvTransposeBlock",
+    "LinearBlock",
+    "block",
+    "conv",
+    "conv_transpose",
+    "linear",
+]

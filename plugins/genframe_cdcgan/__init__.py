@@ -1,1 +1,27 @@
-"""Being written."""
+"""cDCGAN: a DCGAN whose every layer sees the label, so that a sample's class can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import genframe
+from genframe.specs import Choice, RecipeSpec
+
+
+@genframe.hookimpl
+def genframe_recipes() -> Iterable[RecipeSpec]:
+    """DCGAN's networks with the label concatenated to the input of every layer."""
+    yield RecipeSpec(
+        name="cdcgan",
+        summary="Conditional DCGAN: pictures of a chosen class",
+        algorithm=Choice(name="adversarial"),
+        architecture=Choice(name="dcgan"),
+        conditioning=Choice(name="concat"),
+        data=Choice(name="digits"),
+        slots={
+            "noise": Choice(name="uniform", settings={"dim": 100}),
+            "objective": Choice(name="non-saturating"),
+        },
+        training={"steps": 1500, "batch_size": 64},
+        metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
+    )

@@ -1,0 +1,58 @@
+"""The Python API: the words of the command line, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genframe.config import tree_of
+from genframe.interfaces import Observer
+from genframe.loading import LoadedGenerator, load_generator
+from genframe.options import configure
+from genframe.registry import load_registry, register
+from genframe.run import Run, run
+
+__all__ = ["load", "register", "train"]
+
+
+def train(
+    recipe: str,
+    *,
+    output_dir: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    plugins_dir: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+    **flags: Any,
+) -> Run:
+    """Trains a recipe, as ``genframe run --plugin RECIPE`` does.
+
+    Args:
+        recipe: its name.
+        output_dir: a folder that is new or empty; by default the next free one under ``runs/``.
+        settings: what ``--set`` takes: ``{"architecture.width": 32}``.
+        plugins_dir: a folder whose ``*.py`` files are plugins.
+        observers: objects that are told about the run.
+        flags: the flags of ``genframe run`` with underscores: ``data="digits", steps=1500, seed=0``.
+
+    Raises:
+        GenframeError: the sentence says what is wrong.
+    """
+    registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
+    changes = [tree_of(key, value) for key, value in (settings or {}).items()]
+    config = configure(registry, recipe=recipe, options=flags, settings=changes)
+    return run(config, registry, output_dir=Path(output_dir) if output_dir else None, observers=observers)
+
+
+def load(path: str | Path, *, average: bool = True, batch_statistics: bool = False) -> LoadedGenerator:
+    """The generator of a run directory or of one checkpoint, on the CPU.
+
+    Args:
+        path: either.
+        average: the running average of the weights, or the weights themselves.
+        batch_statistics: BatchNorm by each chunk's own statistics instead of the running ones.
+
+    Raises:
+        CheckpointError: nothing complete and undamaged lies there.
+    """
+    return load_generator(Path(path), load_registry(), average=average, batch_statistics=batch_statistics)

@@ -1,0 +1,141 @@
+"""A run before its first step: the configuration as live objects, ready to train, and nothing written yet."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genframe.build import Builder
+from genframe.config import RunConfig, TrainingSettings
+from genframe.errors import ConfigError
+from genframe.interfaces import Algorithm, Condition, Dataset, NoiseSampler, Trained
+from genframe.loading import problem_to_json
+from genframe.randomness import derive_key
+from genframe.registry import Registry
+from genframe.sampling import Conditions, View, needs_examples, run_title
+from genframe.shapes import Problem
+from genframe.specs import AlgorithmSpec
+from genframe.training.averages import Averages
+from genframe.training.batches import batches_per_epoch
+from genframe.training.device import Compute
+from genframe.training.trainer import Trainer
+
+#: How many conditions of held-out samples are kept for sampling, where they cannot be enumerated.
+EXAMPLES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembly:
+    """Everything that a run is made of.
+
+    Attributes:
+        config: with the number of steps settled.
+        builder: builds the remaining parts.
+        data, train, heldout: the dataset and its parts.
+        problem: what is generated from what.
+        algorithm, noise, trainer, compute: what trains.
+        examples: conditions of held-out samples.
+    """
+
+    config: RunConfig
+    builder: Builder
+    data: Dataset
+    train: Dataset
+    heldout: Dataset
+    problem: Problem
+    algorithm: Algorithm
+    noise: NoiseSampler | None
+    trainer: Trainer
+    compute: Compute
+    examples: Condition
+
+    def view(self, step: int) -> View:
+        """The run as it is now, by the running averages where there are any."""
+        networks = self.trainer.networks | self.trainer.averages.networks
+        trained = Trained(
+            problem=self.problem, generator=self.algorithm.generator(networks), networks=networks, noise=self.noise
+        )
+        return View(
+            trained=trained,
+            conditions=Conditions(self.problem, self.examples),
+            title=run_title(self.config, step),
+            seed=self.config.seed,
+            find_dataset=lambda: self.data,
+        )
+
+    def parameters(self) -> dict[str, int]:
+        """The number of trained parameters of each network."""
+        return {role: sum(p.numel() for p in net.parameters()) for role, net in self.trainer.networks.items()}
+
+    def example_tensors(self) -> dict[str, Tensor]:
+        """The examples, as a checkpoint names them."""
+        return {f"examples.{name}": values for name, values in self.examples.items()}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint says about the run, as JSON."""
+        return {"config": self.config.tree(), "problem": problem_to_json(self.problem)}
+
+
+def assemble(config: RunConfig, registry: Registry) -> Assembly:
+    """Builds everything; whatever can be refused without training is refused here.
+
+    Raises:
+        GenframeError: the sentence says what does not fit.
+    """
+    compute = Compute.choose(config.training.device, config.training.precision)
+    builder = Builder(config, registry)
+    data = builder.dataset()
+    train, heldout = data.split("train"), data.split("heldout")
+    config = dataclasses.replace(config, training=_settled(config, len(train)))
+    algorithm, noise = builder.algorithm()
+    fields = builder.fields(data.fields)
+    problem = algorithm.problem(fields)
+    networks = _networks(config, builder, problem, compute)
+    averages = Averages(networks, _generating(config, registry), config.training.ema)
+    return Assembly(
+        config=config,
+        builder=builder,
+        data=data,
+        train=train,
+        heldout=heldout,
+        problem=problem,
+        algorithm=algorithm,
+        noise=noise,
+        trainer=Trainer(algorithm, networks, fields, compute, averages, config.seed),
+        compute=compute,
+        examples=_examples(problem, heldout),
+    )
+
+
+def _networks(config: RunConfig, builder: Builder, problem: Problem, compute: Compute) -> dict[str, nn.Module]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_key(config.seed, "initialisation"))
+        built = builder.networks(problem)
+    return {role: compute.place(network) for role, network in built.items()}
+
+
+def _generating(config: RunConfig, registry: Registry) -> frozenset[str]:
+    spec = registry.find("algorithm", config.parts["algorithm"].name).spec
+    assert isinstance(spec, AlgorithmSpec)
+    return spec.generates
+
+
+def _settled(config: RunConfig, samples: int) -> TrainingSettings:
+    training = config.training
+    per_epoch = batches_per_epoch(samples, training.batch_size)
+    if training.epochs is None:
+        return training
+    return dataclasses.replace(training, steps=max(1, round(training.epochs * per_epoch)), epochs=None)
+
+
+def _examples(problem: Problem, heldout: Dataset) -> Condition:
+    if not needs_examples(problem):
+        return {}
+    if not len(heldout):
+        raise ConfigError("this problem keeps conditions of held-out samples, and the data holds none out")
+    batch = heldout.read(range(min(EXAMPLES, len(heldout))), epoch=0, seed=0)
+    return {name: batch[name] for name in problem.condition}

@@ -1,0 +1,175 @@
+"""From names to live objects: the one place where factories are called.
+
+Everything that can be refused without training is refused here, in one sentence.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from genframe.config import RunConfig
+from genframe.errors import ConfigError, PluginError, quoted
+from genframe.interfaces import (
+    Algorithm,
+    Architecture,
+    Conditioning,
+    Dataset,
+    Metric,
+    NoiseSampler,
+    Observer,
+    Visualizer,
+)
+from genframe.registry import Registered, Registry
+from genframe.settings import validated
+from genframe.shapes import LABEL_KINDS, Field, Problem
+from genframe.specs import AlgorithmSpec, ArchitectureSpec, Choice, ConditioningSpec, PartSpec
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+_SpecT = TypeVar("_SpecT", bound=PartSpec)
+
+
+class Builder:
+    """Builds the parts of one configuration."""
+
+    def __init__(self, config: RunConfig, registry: Registry) -> None:
+        self._config = config
+        self._registry = registry
+        self._plugins: dict[str, str] = {}
+
+    @property
+    def plugins(self) -> Mapping[str, str]:
+        """The versions of the distributions whose parts were built so far."""
+        return dict(sorted(self._plugins.items()))
+
+    def dataset(self) -> Dataset:
+        """The dataset, both parts."""
+        return cast(Dataset, self._part("dataset", self._config.parts["data"], "data"))
+
+    def algorithm(self) -> tuple[Algorithm, NoiseSampler | None]:
+        """The algorithm with its slots filled, and what fills the slot ``noise``."""
+        slots = self._spec(AlgorithmSpec, "algorithm").slots
+        parts = {name: self._filled(slot.kind, self._config.slots[name], name) for name, slot in slots.items()}
+        algorithm = self._part("algorithm", self._config.parts["algorithm"], "algorithm", parts)
+        return cast(Algorithm, algorithm), cast("NoiseSampler | None", parts.get("noise"))
+
+    def fields(self, fields: Mapping[str, Field]) -> Mapping[str, Field]:
+        """The dataset's fields that take part in training: labels only where the conditioning scheme carries them.
+
+        Raises:
+            ConfigError: the scheme cannot carry the labels, or there are none.
+        """
+        scheme = self._spec(ConditioningSpec, "conditioning")
+        labels = {name: field for name, field in fields.items() if field.kind in LABEL_KINDS}
+        if not scheme.carries:
+            return {name: field for name, field in fields.items() if name not in labels}
+        _check_labels(scheme, labels)
+        return fields
+
+    def networks(self, problem: Problem) -> Mapping[str, Module]:
+        """The networks by role, initialised from torch's global generator."""
+        self._check_roles()
+        conditioning = self._part("conditioning", self._config.parts["conditioning"], "conditioning", problem)
+        architecture = cast(
+            Architecture, self._part("architecture", self._config.parts["architecture"], "architecture")
+        )
+        return architecture.build(problem, cast(Conditioning, conditioning))
+
+    def metrics(self) -> Mapping[str, Metric]:
+        """The metrics, by name."""
+        return {
+            choice.name: cast(Metric, self._part("metric", choice, f"metrics.{place}"))
+            for place, choice in enumerate(self._config.metrics)
+        }
+
+    def observers(self) -> list[Observer]:
+        """The observers."""
+        return [
+            cast(Observer, self._part("observer", choice, f"observers.{place}"))
+            for place, choice in enumerate(self._config.observers)
+        ]
+
+    def preview(self) -> Visualizer:
+        """The visualizer of ``samples/``."""
+        return cast(Visualizer, self._part("visualizer", self._config.parts["preview"], "preview"))
+
+    def _filled(self, kind: str, choice: Choice | tuple[Choice, ...] | None, path: str) -> Any:
+        if isinstance(choice, tuple):
+            return tuple(self._part(kind, each, f"{path}.{place}") for place, each in enumerate(choice))
+        return None if choice is None else self._part(kind, choice, path)
+
+    def _part(self, kind: str, choice: Choice, path: str, *arguments: Any) -> Any:
+        plugin = self._registry.find(kind, choice.name).plugin
+        self._plugins[plugin.distribution] = plugin.version
+        return build_part(self._registry, kind, choice, path, *arguments)
+
+    def _spec(self, spec_class: type[_SpecT], key: str) -> _SpecT:
+        spec = self._registry.find(spec_class.kind, self._config.parts[key].name).spec
+        return cast(_SpecT, spec)
+
+    def _check_roles(self) -> None:
+        wanted = self._spec(AlgorithmSpec, "algorithm").roles
+        built = self._spec(ArchitectureSpec, "architecture").roles
+        if missing := wanted - built:
+            names = (self._config.parts[key].name for key in ("algorithm", "architecture"))
+            raise ConfigError(
+                "algorithm '{}' needs the networks {wanted}, and architecture '{}' builds {built} (no {missing}): "
+                "choose another --architecture or --algorithm".format(
+                    *names,
+                    wanted=quoted(sorted(wanted)),
+                    built=quoted(sorted(built)),
+                    missing=quoted(sorted(missing)),
+                )
+            )
+
+
+def build_part(registry: Registry, kind: str, choice: Choice, path: str, *arguments: Any) -> Any:
+    """The part that `choice` names, built from its checked settings.
+
+    Args:
+        registry: where the name is looked up.
+        kind: the kind of part.
+        choice: its name and settings.
+        path: the key in the configuration, for messages.
+        arguments: what a factory of this kind takes after the settings.
+    """
+    found = registry.find(kind, choice.name)
+    spec = cast(PartSpec, found.spec)
+    return _factory(found)(validated(spec.settings, choice.settings, path), *arguments)
+
+
+def _factory(found: Registered) -> Any:
+    spec = cast(PartSpec, found.spec)
+    if not isinstance(spec.factory, str):
+        return spec.factory
+    module, _, attribute = spec.factory.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import, the message names it
+        plugin = found.plugin
+        raise PluginError(
+            f"{spec.kind} '{spec.name}' of plugin '{plugin.name}' ({plugin.distribution} {plugin.version}) "
+            f"cannot be imported from '{spec.factory}': {type(error).__name__}: {error}"
+        ) from error
+
+
+def _check_labels(scheme: ConditioningSpec, labels: Mapping[str, Field]) -> None:
+    if not labels:
+        raise ConfigError(
+            f"conditioning '{scheme.name}' needs labels and this data has none: "
+            "give labelled data, or take --conditioning none"
+        )
+    for name, field in labels.items():
+        if field.kind not in scheme.carries:
+            raise ConfigError(
+                f"conditioning '{scheme.name}' carries labels of the kind {quoted(sorted(scheme.carries))}, and the "
+                f"data's '{name}' is of the kind '{field.kind}': choose another --conditioning"
+            )
+        if field.kind == "class" and len(field.classes) < 2:
+            raise ConfigError(
+                f"conditioning '{scheme.name}' needs at least two classes and the data's '{name}' has only "
+                f"{quoted(field.classes)}: give data with more classes, or take --conditioning none"
+            )

@@ -1,0 +1,112 @@
+"""What a run shows on the terminal: a progress bar, or plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from genframe.interfaces import RunView
+    from genframe.run import Run
+
+#: How many seconds apart plain lines are.
+PLAIN_EVERY = 10.0
+
+
+class Display:
+    """An observer that shows how a run is doing. Progress goes to stderr, the summary to stdout."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("train", figures="")
+        self._steps = 0
+        self._batch_size = 0
+        self._seen = (0, 0.0)
+        self._shown = 0.0
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, run: Mapping[str, Any]) -> None:
+        """Says what begins."""
+        self._steps, self._batch_size = run["steps"], run["batch_size"]
+        networks = ", ".join(f"{role} {count:,}" for role, count in run["parameters"].items())
+        self._console.print(
+            f"{run['recipe']} on {run['data']['name']}: {run['samples']['train']:,} training samples, "
+            f"{self._steps:,} steps of {self._batch_size} on {run['device']} in {run['precision']}",
+            f"parameters: {networks}",
+            f"run directory: {run['directory']}",
+            sep="\n",
+            soft_wrap=True,
+        )
+        self._progress.update(self._task, total=self._steps)
+        self._progress.start()
+        self._seen = (0, time.monotonic())
+
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        """Moves the bar, or prints a line now and then."""
+        now = time.monotonic()
+        since_step, since = self._seen
+        speed = (step - since_step) * self._batch_size / max(now - since, 1e-9)
+        self._seen = (step, now)
+        losses = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items() if "loss" in name)
+        figures = f"{losses}  {speed:,.0f} images/s"
+        self._progress.update(self._task, completed=step, figures=figures)
+        if self._progress.disable and (now - self._shown >= PLAIN_EVERY or step == self._steps):
+            self._shown = now
+            self._console.print(f"step {step:,}/{self._steps:,}  {figures}", soft_wrap=True)
+
+    def sampled(self, step: int, view: RunView, picture: Path) -> None:
+        """Pictures are named once, at the end."""
+
+    def finished(self, outcome: Mapping[str, Any]) -> None:
+        """Takes the bar away."""
+        self._progress.stop()
+
+    def summarise(self, run: Run) -> None:
+        """Where the pictures are, the held-out figures, what to try next; last the run directory, for scripts."""
+        console = Console(highlight=False, soft_wrap=True)
+        seconds = run.summary["timings"]["seconds"]
+        console.print(f"\ndone in {seconds:.0f} s; final picture: {run.picture}")
+        for name, entry in run.summary["metrics"].items():
+            console.print(f"  {name}: {_figure(entry)}", markup=False)
+        console.print("\nworth trying next:")
+        for command in _suggestions(run):
+            console.print(f"  {command}", markup=False)
+        console.print(f"\n{run.directory}", markup=False)
+
+
+def _figure(entry: Mapping[str, Any]) -> str:
+    if "skipped" in entry:
+        return f"not measured: {entry['skipped']}"
+    protocol = ", ".join(f"{key} {value}" for key, value in entry["protocol"].items())
+    return f"{entry['value']:.4g}  ({protocol})"
+
+
+def _suggestions(run: Run) -> list[str]:
+    directory = run.directory
+    return [
+        f"genframe sample {directory} -n 64 --seed 1",
+        f"genframe visualize {directory} samples --set columns=16 --output samples.png",
+        f"genframe run --config {directory}/config.toml --seed 1",
+    ]

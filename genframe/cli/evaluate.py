@@ -1,0 +1,55 @@
+"""``genframe evaluate``: figures of a run, by any metric."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from genframe.cli.options import PLUGINS_DIR
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--metric", "names", multiple=True, metavar="NAME", help="Default: those of the run's recipe (repeatable)"
+)
+@click.option("-n", "count", type=int, help="How many samples, where a metric lets one choose")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting of each metric (repeatable)")
+@click.option("--seed", default=0, show_default=True, help="Of the noise")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object")
+@PLUGINS_DIR
+def evaluate(
+    run: Path,
+    names: tuple[str, ...],
+    count: int | None,
+    assignments: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+    plugins_dirs: tuple[Path, ...],
+) -> None:
+    """Measure RUN, a run directory or one of its checkpoints.
+
+    \b
+    genframe evaluate runs/cdcgan-digits-0001 --metric nn1 --json
+    """
+    from genframe.build import build_part
+    from genframe.cli.parts import metrics_of, view_of
+    from genframe.loading import load_generator
+    from genframe.registry import load_registry
+
+    registry = load_registry(plugins_dirs)
+    generator = load_generator(run, registry)
+    view = view_of(generator, registry, seed)
+    settings = (*assignments, *([f"count={count}"] if count is not None else []))
+    results = {}
+    for choice in metrics_of(generator, names, settings):
+        measurement = build_part(registry, "metric", choice, choice.name).measure(view)
+        results[choice.name] = {"value": measurement.value, "protocol": dict(measurement.protocol)}
+    if as_json:
+        click.echo(json.dumps(results))
+        return
+    for name, result in results.items():
+        protocol = ", ".join(f"{key} {value}" for key, value in result["protocol"].items())
+        click.echo(f"{name}: {result['value']:.4g}  ({protocol})")

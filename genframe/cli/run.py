@@ -1,0 +1,79 @@
+"""``genframe run``: train a recipe, draw pictures, leave a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genframe.cli.options import PLUGINS_DIR
+
+
+@click.command()
+@click.option("--plugin", "recipe", metavar="RECIPE", help="What to run; see: genframe plugins list --specs")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file; a run's config.toml replays it"
+)
+@click.option("--set", "assignments", multiple=True, metavar="KEY.PATH=VALUE", help="Any setting (repeatable)")
+@click.option("--data", metavar="NAME|PATH", help="A dataset by name, or a file of your own")
+@click.option("--steps", type=int, help="How many training steps")
+@click.option("--epochs", type=float, help="Or how many passes over the data")
+@click.option("--batch-size", type=int, help="Samples a step")
+@click.option("--image-size", metavar="N|HxW", help="The size to train at")
+@click.option("--mirror/--no-mirror", default=None, help="Mirror pictures at random")
+@click.option("--seed", type=int, help="Of every random stream")
+@click.option("--lr", type=float, help="Learning rate")
+@click.option("--algorithm", metavar="NAME")
+@click.option("--architecture", metavar="NAME")
+@click.option("--conditioning", metavar="NAME", help="How labels enter the networks")
+@click.option("--noise", metavar="NAME", help="The law of z")
+@click.option("--noise-dim", type=int, help="How many numbers z has")
+@click.option("--objective", metavar="NAME")
+@click.option("--regularizer", multiple=True, metavar="NAME", help="(repeatable)")
+@click.option("--augmentation", multiple=True, metavar="NAME", help="(repeatable)")
+@click.option("--metric", multiple=True, metavar="NAME", help="Measured at the end (repeatable)")
+@click.option("--device", metavar="auto|cpu|cuda[:N]")
+@click.option("--precision", metavar="auto|float32|bfloat16")
+@click.option("--workers", type=int, help="Processes that read data")
+@click.option("--log-every", type=int, metavar="STEPS")
+@click.option("--sample-every", type=int, metavar="STEPS")
+@click.option("--checkpoint-every", metavar="STEPS|30s")
+@click.option("--keep-last", type=int, help="How many checkpoints to keep (at least 2)")
+@click.option("--output-dir", type=click.Path(path_type=Path), help="Default: runs/<recipe>-<data>-NNNN")
+@PLUGINS_DIR
+@click.option("--dry-run", is_flag=True, help="Print the configuration and the networks, train nothing")
+def run(
+    recipe: str | None,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    output_dir: Path | None,
+    plugins_dirs: tuple[Path, ...],
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Train a recipe, draw pictures, leave a run directory.
+
+    \b
+    genframe run --plugin cdcgan
+    genframe run --plugin cdcgan --data pictures.npz --steps 3000 --seed 1
+    genframe run --config runs/cdcgan-digits-0001/config.toml
+    """
+    from genframe.config import assignment
+    from genframe.options import configure
+    from genframe.registry import load_registry
+
+    registry = load_registry(plugins_dirs)
+    settings = [assignment(text) for text in assignments]
+    config = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
+    if dry_run:
+        from genframe.cli.dry_run import describe
+
+        click.echo(describe(config, registry))
+        return
+    from genframe.cli.display import Display
+    from genframe.run import run as execute
+
+    with Display() as display:
+        finished = execute(config, registry, output_dir=output_dir, observers=[display])
+    display.summarise(finished)

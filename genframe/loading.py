@@ -1,0 +1,200 @@
+"""A trained generator loaded from disk: a run directory or one checkpoint is all it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genframe.build import Builder
+from genframe.config import RunConfig, stored
+from genframe.errors import CheckpointError, ConfigError, nearest, quoted
+from genframe.interfaces import Condition, Dataset, Samples, Trained
+from genframe.pictures import to_uint8
+from genframe.registry import Registry
+from genframe.rundir.checkpoint import find_checkpoint, load_checkpoint
+from genframe.sampling import Conditions, View, draw, gathered, run_title
+from genframe.shapes import PIXEL_KINDS, Field, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedGenerator:
+    """A trained generator, loaded from a run directory or a checkpoint. It needs no dataset and no GPU.
+
+    Attributes:
+        config: the configuration of its run.
+        trained: the networks.
+        conditions: the known conditions.
+        step: after how many steps it was saved.
+        digest: SHA-256 of its networks.
+        path: the checkpoint.
+    """
+
+    config: RunConfig
+    trained: Trained
+    conditions: Conditions
+    step: int
+    digest: str
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """One line that says what this is."""
+        return run_title(self.config, self.step)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        labels: int | str | Sequence[int | str] | None = None,
+        seed: int = 0,
+        first: int = 0,
+    ) -> Tensor:
+        """Pictures ``uint8 (count, H, W, C)``; other outputs as float32.
+
+        Args:
+            count: how many.
+            labels: classes by name or index that take turns; all of them where it is None.
+            seed: of the noise.
+            first: the index of the first; sample i is the same in every call with the same seed and label.
+        """
+        output = gathered(self.draw(count, labels=_sequence(labels), seed=seed, first=first)).output
+        if self.trained.problem.output.kind not in PIXEL_KINDS:
+            return output
+        return to_uint8(output).movedim(-3, -1)
+
+    def draw(self, count: int, *, labels: Sequence[int | str] = (), seed: int = 0, first: int = 0) -> Iterator[Samples]:
+        """The same, chunk by chunk, with conditions and in [-1, 1]."""
+        if count < 1 or first < 0:
+            raise ConfigError(f"at least one sample, from index 0 on; got {count} from index {first}")
+        name, chosen = self._chosen(labels)
+
+        def condition_at(indices: Tensor) -> Condition:
+            condition = dict(self.conditions.at(indices))
+            if chosen:
+                condition[name] = torch.tensor(chosen)[indices % len(chosen)]
+            return condition
+
+        return draw(self.trained, first, count, seed, condition_at)
+
+    def view(self, seed: int, find_dataset: Callable[[], Dataset]) -> View:
+        """For metrics and visualizers."""
+        return View(
+            trained=self.trained,
+            conditions=self.conditions,
+            title=self.title,
+            seed=seed,
+            find_dataset=find_dataset,
+        )
+
+    def _chosen(self, labels: Sequence[int | str]) -> tuple[str, list[int]]:
+        if not labels:
+            return "", []
+        classes = [(name, field) for name, field in self.trained.problem.condition.items() if field.kind == "class"]
+        if not classes:
+            raise ConfigError(f"this run has no classes to choose from: recipe '{self.config.recipe}' takes no labels")
+        name, field = classes[0]
+        return name, [class_index(field, label) for label in labels]
+
+
+def class_index(field: Field, label: int | str) -> int:
+    """The index of a class given by name or index; a name wins over an index that reads the same.
+
+    Raises:
+        ConfigError: there is no such class.
+    """
+    if isinstance(label, str) and label in field.classes:
+        return field.classes.index(label)
+    if (isinstance(label, int) or label.isdecimal()) and 0 <= int(label) < len(field.classes):
+        return int(label)
+    shown = quoted(field.classes[:20]) + (" ..." if len(field.classes) > 20 else "")
+    raise ConfigError(f"there is no class '{label}'; known are {shown}.{nearest(str(label), field.classes)}")
+
+
+def load_generator(
+    path: Path, registry: Registry, *, average: bool = True, batch_statistics: bool = False
+) -> LoadedGenerator:
+    """The generator of a run directory or of one checkpoint.
+
+    Args:
+        path: either.
+        registry: where its plugins are found.
+        average: the running average of the weights (where there is one) or the weights themselves.
+        batch_statistics: BatchNorm by the statistics of each chunk instead of the running ones.
+
+    Raises:
+        CheckpointError: nothing complete and undamaged lies there.
+        PluginError: a plugin that it was made with is missing.
+    """
+    folder = find_checkpoint(path)
+    checkpoint = load_checkpoint(folder)
+    state = checkpoint.state
+    config = stored(state["config"], registry.find_spec)
+    builder = Builder(config, registry)
+    algorithm, noise = builder.algorithm()
+    problem = problem_from_json(state["problem"])
+    with torch.random.fork_rng(devices=[]):
+        networks = builder.networks(problem)
+    for role, network in networks.items():
+        _restore(network, checkpoint.networks, role, folder, average)
+        network.train(batch_statistics)
+    prefix = "examples."
+    examples = {k.removeprefix(prefix): v for k, v in checkpoint.networks.items() if k.startswith(prefix)}
+    return LoadedGenerator(
+        config=config,
+        trained=Trained(problem=problem, generator=algorithm.generator(networks), networks=networks, noise=noise),
+        conditions=Conditions(problem, examples),
+        step=state["step"],
+        digest=checkpoint.digest,
+        path=folder,
+    )
+
+
+def problem_to_json(problem: Problem) -> dict[str, Any]:
+    """The problem as JSON has it."""
+
+    def plain(field: Field) -> dict[str, Any]:
+        return {"kind": field.kind, "shape": list(field.shape), "classes": list(field.classes)}
+
+    return {
+        "output": plain(problem.output),
+        "condition": {name: plain(field) for name, field in problem.condition.items()},
+        "condition_order": list(problem.condition),
+        "noise_shape": None if problem.noise_shape is None else list(problem.noise_shape),
+    }
+
+
+def problem_from_json(content: Mapping[str, Any]) -> Problem:
+    """The inverse of `problem_to_json`."""
+
+    def field(plain: Mapping[str, Any]) -> Field:
+        return Field(kind=plain["kind"], shape=tuple(plain["shape"]), classes=tuple(plain["classes"]))
+
+    return Problem(
+        output=field(content["output"]),
+        condition={name: field(content["condition"][name]) for name in content["condition_order"]},
+        noise_shape=None if content["noise_shape"] is None else tuple(content["noise_shape"]),
+    )
+
+
+def _restore(network: nn.Module, tensors: Mapping[str, Tensor], role: str, folder: Path, average: bool) -> None:
+    averaged = any(name.startswith(f"ema.{role}.") for name in tensors)
+    prefix = f"ema.{role}." if average and averaged else f"{role}."
+    weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise CheckpointError(
+            f"{folder} does not fit the network '{role}' as the plugin builds it now: {detail}"
+        ) from None
+
+
+def _sequence(labels: int | str | Sequence[int | str] | None) -> Sequence[int | str]:
+    if labels is None:
+        return ()
+    return [labels] if isinstance(labels, (int, str)) else labels

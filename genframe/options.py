@@ -1,0 +1,106 @@
+"""The flags of ``genframe run``, which are the keyword arguments of `genframe.train` too, and where each one goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genframe.config import RunConfig, Tree, read_toml, resolve, tree_of
+from genframe.errors import ConfigError, DataError, nearest, quoted
+from genframe.registry import Registry
+from genframe.specs import DatasetSpec, RecipeSpec
+
+#: Option -> the key of the configuration that it sets.
+KEYS: Mapping[str, str] = {
+    "seed": "seed",
+    "steps": "training.steps",
+    "epochs": "training.epochs",
+    "batch_size": "training.batch_size",
+    "device": "training.device",
+    "precision": "training.precision",
+    "workers": "training.workers",
+    "log_every": "training.log_every",
+    "sample_every": "training.sample_every",
+    "checkpoint_every": "training.checkpoint_every",
+    "keep_last": "training.keep_last",
+    "image_size": "data.image_size",
+    "mirror": "data.mirror",
+    "lr": "algorithm.learning_rate",
+    "algorithm": "algorithm.name",
+    "architecture": "architecture.name",
+    "conditioning": "conditioning.name",
+    "noise": "noise.name",
+    "noise_dim": "noise.dim",
+    "objective": "objective.name",
+    "regularizer": "regularizers",
+    "augmentation": "augmentations",
+    "metric": "metrics",
+}
+
+
+def configure(
+    registry: Registry,
+    *,
+    recipe: str | None,
+    config_file: Path | None = None,
+    options: Mapping[str, Any],
+    settings: Sequence[Tree] = (),
+) -> RunConfig:
+    """The configuration of a run: the recipe, then the file, then the options, then single settings.
+
+    Raises:
+        ConfigError: no recipe is named, or something does not fit; the sentence says what.
+        PluginError: a part that no plugin offers.
+    """
+    tree = dict(read_toml(config_file)) if config_file else {}
+    written = tree.pop("recipe", None)
+    if recipe and written and recipe != written:
+        raise ConfigError(f"--plugin {recipe} and --config {config_file} (of recipe '{written}') contradict each other")
+    name = recipe or written
+    if not isinstance(name, str):
+        known = quoted(found.spec.name for found in registry.all("recipe"))
+        raise ConfigError(f"name a recipe: --plugin RECIPE, or --config FILE with recipe = ...; known are {known}")
+    spec = registry.find("recipe", name).spec
+    assert isinstance(spec, RecipeSpec)
+    return resolve(spec, [tree, *trees(options, registry), *settings], registry.find_spec)
+
+
+def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:
+    """One tree an option that was given, in an order in which each lands on the part that the others chose.
+
+    Raises:
+        ConfigError: options that contradict each other, or one that does not exist.
+        DataError: ``data`` is a path at which nothing readable lies.
+    """
+    given = {key: value for key, value in options.items() if value not in (None, ())}
+    if "steps" in given and "epochs" in given:
+        raise ConfigError("--steps and --epochs contradict each other: give one of them")
+    data = [{"data": data_table(str(given.pop("data")), registry)}] if "data" in given else []
+    for option in given:
+        if option not in KEYS:
+            raise ConfigError(f"'{option}' is not an option; known are {quoted(KEYS)}.{nearest(option, KEYS)}")
+    choices_first = sorted(given, key=lambda option: not KEYS[option].endswith(".name"))
+    return data + [tree_of(KEYS[option], _listed(given[option])) for option in choices_first]
+
+
+def data_table(text: str, registry: Registry) -> Tree:
+    """The part ``data`` for a dataset's name or a path."""
+    names = [found.spec.name for found in registry.all("dataset")]
+    path = Path(text).expanduser()
+    if text in names or (text.count("/") == 1 and text.partition("/")[2] in names and not path.exists()):
+        return {"name": text}
+    for found in registry.all("dataset"):
+        spec = found.spec
+        if isinstance(spec, DatasetSpec) and spec.opens is not None and spec.opens(path):
+            return {"name": spec.name, "path": str(path.resolve())}
+    if path.exists():
+        raise DataError(f"--data {text}: no dataset plugin reads it; datasets known by name are {quoted(names)}")
+    if "/" in text or path.suffix:
+        raise DataError(f"--data {text}: there is no such file or folder")
+    registry.find("dataset", text)
+    raise AssertionError("the registry finds no dataset of a name that it does not list")
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,138 @@
+"""What a run leaves behind: rows, pictures, checkpoints, its status; and the observers that are told."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+import genframe
+from genframe.assembly import Assembly
+from genframe.errors import ConfigError, DataError
+from genframe.interfaces import Metric, Observer, RunView
+from genframe.rundir.checkpoint import Checkpoint, prune_checkpoints, save_checkpoint
+from genframe.rundir.directory import RunDirectory, step_name
+
+
+class Recorder:
+    """Keeps what is worth keeping of one run. The loop calls `log`, `sample` and `save`."""
+
+    def __init__(self, assembly: Assembly, directory: RunDirectory, observers: Sequence[Observer]) -> None:
+        self._assembly = assembly
+        self._directory = directory
+        self._observers = [*assembly.builder.observers(), *observers]
+        self._preview = assembly.builder.preview()
+        self._metrics = assembly.builder.metrics()
+        self._began = time.monotonic()
+        self._content = _description(assembly)
+        self._digest = ""
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The content of ``run.json``."""
+        return self._content
+
+    def start(self) -> None:
+        """Writes what is known before the first step."""
+        self._directory.write_config(self._assembly.config.tree())
+        self._directory.write_run(self._content)
+        self._directory.append_log(f"{_now()} started")
+        for observer in self._observers:
+            observer.started({**self._content, "directory": self._directory.path})
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """A row of ``metrics.jsonl`` and ``timings.jsonl``."""
+        self._directory.append_metrics({"step": step, **values})
+        self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
+        for observer in self._observers:
+            observer.logged(step, values)
+
+    def sample(self, step: int) -> None:
+        """A picture of step `step`."""
+        self._picture(step, step_name(step))
+
+    def save(self, step: int) -> None:
+        """A checkpoint of step `step`; older ones make room."""
+        assembly = self._assembly
+        content = Checkpoint(
+            networks=assembly.trainer.network_tensors() | assembly.example_tensors(),
+            training=assembly.trainer.training_tensors(),
+            state=assembly.state() | assembly.trainer.training_state(),
+        )
+        self._digest = save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
+        prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last)
+
+    def conclude(self) -> None:
+        """The final picture and the held-out figures of a run that has reached its last step."""
+        last = self._assembly.config.training.steps
+        self._content["timings"]["training_seconds"] = round(time.monotonic() - self._began, 3)
+        self._picture(last, "final", {"checkpoint": self._digest})
+        view = self._assembly.view(last)
+        self._content["metrics"] = {name: _measured(metric, view) for name, metric in self._metrics.items()}
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """The last word: ``finished``, ``interrupted``, ``diverged`` or ``failed``."""
+        self._content |= {"status": status, "finished_at": _now()}
+        self._content["timings"]["seconds"] = round(time.monotonic() - self._began, 3)
+        if reason:
+            self._content["reason"] = reason
+        self._directory.write_run(self._content)
+        self._directory.append_log(" ".join([_now(), status, reason]).rstrip())
+        for observer in self._observers:
+            observer.finished(self._content)
+
+    def _picture(self, step: int, stem: str, info: Mapping[str, str] | None = None) -> None:
+        view, path = self._assembly.view(step), self._directory.sample_file(stem)
+        text = {"genframe": genframe.__version__, "step": str(step), "seed": str(view.seed), **(info or {})}
+        self._preview.draw(view).save(path, text)
+        for observer in self._observers:
+            observer.sampled(step, view, path)
+
+
+def _measured(metric: Metric, view: RunView) -> dict[str, Any]:
+    """The figure, or the reason why this run has none: a trained run is worth more than its figures."""
+    try:
+        measurement = metric.measure(view)
+    except (ConfigError, DataError) as error:
+        return {"skipped": str(error)}
+    return {"value": measurement.value, "protocol": dict(measurement.protocol)}
+
+
+def _description(assembly: Assembly) -> dict[str, Any]:
+    config = assembly.config
+    return {
+        "id": secrets.token_hex(8),
+        "status": "running",
+        "recipe": config.recipe,
+        "data": dict(config.tree()["data"]),
+        "samples": {"train": len(assembly.train), "heldout": len(assembly.heldout)},
+        "seed": config.seed,
+        "steps": config.training.steps,
+        "batch_size": config.training.batch_size,
+        "parameters": assembly.parameters(),
+        "versions": {
+            "genframe": genframe.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": version("numpy"),
+        },
+        "plugins": dict(assembly.builder.plugins),
+        "device": str(assembly.compute.device),
+        "threads": torch.get_num_threads(),
+        "precision": assembly.compute.precision,
+        "command": sys.argv,
+        "started_at": _now(),
+        "timings": {},
+        "metrics": {},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,103 @@
+"""One run, from names to pictures. Read it from top to bottom: this is the main path of genframe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genframe.assembly import Assembly, assemble
+from genframe.config import RunConfig
+from genframe.errors import ConfigError, DivergenceError, GenframeError, StoppedError
+from genframe.interfaces import Observer
+from genframe.recording import Recorder
+from genframe.registry import Registry
+from genframe.rundir import RunDirectory
+from genframe.training.batches import batches
+from genframe.training.loop import train
+from genframe.training.signals import stop_on_signals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        directory: its folder; `genframe.load` takes it.
+        picture: the final picture.
+        summary: the content of ``run.json``.
+    """
+
+    directory: Path
+    picture: Path
+    summary: Mapping[str, Any]
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The held-out figures, by metric; a metric that this run cannot have is left out."""
+        return {name: entry["value"] for name, entry in self.summary["metrics"].items() if "value" in entry}
+
+
+def run(
+    config: RunConfig, registry: Registry, *, output_dir: Path | None = None, observers: Sequence[Observer] = ()
+) -> Run:
+    """Trains, draws pictures, measures, and leaves a run directory.
+
+    Args:
+        config: what to run.
+        registry: where its parts come from.
+        output_dir: a folder that is new or empty; by default the next free one under ``runs/``.
+        observers: who is told, beside the configuration's own.
+
+    Raises:
+        GenframeError: what went wrong; its class says of which kind.
+    """
+    refuse_more_processes()
+    assembly = assemble(config, registry)
+    directory = RunDirectory.create(output_dir, config.recipe, _data_name(config))
+    recorder = Recorder(assembly, directory, observers)
+    with _recorded(recorder):
+        recorder.start()
+        _train(assembly, recorder)
+        recorder.conclude()
+    return Run(directory=directory.path, picture=directory.sample_file("final"), summary=recorder.content)
+
+
+def refuse_more_processes() -> None:
+    """Several processes would each train a run of their own."""
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if ranks > 1:
+        raise ConfigError(f"training on {ranks} processes is not supported yet: start one process (WORLD_SIZE=1)")
+
+
+def _train(assembly: Assembly, recorder: Recorder) -> None:
+    training = assembly.config.training
+    stream = batches(
+        assembly.train, batch_size=training.batch_size, seed=assembly.config.seed, workers=training.workers
+    )
+    with stop_on_signals() as stop:
+        train(assembly.trainer, stream, training, recorder, stop)
+
+
+@contextmanager
+def _recorded(recorder: Recorder) -> Iterator[None]:
+    """Writes down how the run ended, whichever way it does."""
+    try:
+        yield
+    except GenframeError as error:
+        statuses = {DivergenceError: "diverged", StoppedError: "interrupted"}
+        recorder.finish(statuses.get(type(error), "failed"), str(error))
+        raise
+    except BaseException as error:
+        recorder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", repr(error))
+        raise
+    recorder.finish("finished")
+
+
+def _data_name(config: RunConfig) -> str:
+    data = config.parts["data"]
+    path = data.settings.get("path")
+    return Path(str(path)).stem if path else data.name.rpartition("/")[2]

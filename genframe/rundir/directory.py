@@ -1,0 +1,130 @@
+"""The run directory: one folder that holds all there is to know of a run.
+
+```
+config.toml      the whole configuration; ``genframe run --config`` replays it
+run.json         status, versions, device, timings, final figures
+metrics.jsonl    one JSON object a logged step; no times in it, so that equal runs give equal bytes
+timings.jsonl    what depends on the clock
+log.txt          what the run said
+samples/         pictures
+checkpoints/     see `genframe.rundir.checkpoint`
+```
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genframe.config import Tree, read_toml
+from genframe.errors import CheckpointError, StorageError
+from genframe.rundir.files import storage_errors, write_atomically
+
+
+class RunDirectory:
+    """The paths and the plain-text files of a run directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.toml"
+        self.run_file = path / "run.json"
+        self.log_file = path / "log.txt"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: Path | None, recipe: str, data: str) -> RunDirectory:
+        """A new directory: `path`, which must be new or empty, or else the next free ``runs/<recipe>-<data>-NNNN``.
+
+        Raises:
+            StorageError: it cannot be made or holds something already.
+        """
+        directory = cls(_numbered(recipe, data) if path is None else _claimed(path))
+        with storage_errors(directory.path):
+            directory.samples.mkdir()
+            directory.checkpoints.mkdir()
+        return directory
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run directory.
+
+        Raises:
+            CheckpointError: there is none at `path`.
+        """
+        directory = cls(path)
+        if not directory.config_file.is_file():
+            raise CheckpointError(f"{path} is not a run directory: it holds no config.toml")
+        return directory
+
+    def write_config(self, tree: Tree) -> None:
+        """Writes ``config.toml``."""
+        import tomli_w
+
+        write_atomically(self.config_file, tomli_w.dumps(tree).encode())
+
+    def read_config(self) -> Tree:
+        """The tree in ``config.toml``."""
+        return read_toml(self.config_file)
+
+    def write_run(self, content: Mapping[str, Any]) -> None:
+        """Writes ``run.json``."""
+        write_atomically(self.run_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Adds a row to ``metrics.jsonl``."""
+        self._append("metrics.jsonl", json.dumps(row))
+
+    def append_timings(self, row: Mapping[str, Any]) -> None:
+        """Adds a row to ``timings.jsonl``."""
+        self._append("timings.jsonl", json.dumps(row))
+
+    def append_log(self, line: str) -> None:
+        """Adds a line to ``log.txt``."""
+        self._append(self.log_file.name, line)
+
+    def sample_file(self, stem: str) -> Path:
+        """Where the picture ``samples/<stem>.png`` lies."""
+        return self.samples / f"{stem}.png"
+
+    def _append(self, name: str, line: str) -> None:
+        path = self.path / name
+        with storage_errors(path), open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def step_name(step: int) -> str:
+    """``step-00000500`` for step 500."""
+    return f"step-{step:08d}"
+
+
+def _numbered(recipe: str, data: str) -> Path:
+    root = Path("runs")
+    stem = re.sub(r"[^\w.-]+", "-", f"{recipe}-{data}".lower()).strip("-.")
+    with storage_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        taken = [
+            int(match[1]) for each in root.iterdir() if (match := re.fullmatch(rf"{re.escape(stem)}-(\d+)", each.name))
+        ]
+        number = max(taken, default=0) + 1
+        while True:
+            path = root / f"{stem}-{number:04d}"
+            try:
+                path.mkdir()
+            except FileExistsError:  # another run took the number in the meantime
+                number += 1
+            else:
+                return path
+
+
+def _claimed(path: Path) -> Path:
+    with storage_errors(path):
+        if path.exists() and not path.is_dir():
+            raise StorageError(f"--output-dir {path} is a file: name a folder that is new or empty")
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise StorageError(f"--output-dir {path} is not empty: name a folder that is new or empty")
+    return path

@@ -1,0 +1,123 @@
+"""Samples as files: one labelled sheet, an ``.npz``, or a folder of single pictures.
+
+Each file says how to make it again: seed, index, class, and the digest of the networks.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import genframe
+from genframe.errors import ConfigError
+from genframe.interfaces import Samples
+from genframe.loading import LoadedGenerator
+from genframe.pictures import Raster, Row, sheet, to_uint8
+from genframe.rundir.files import storage_errors, write_atomically
+from genframe.sampling import gathered
+from genframe.shapes import PIXEL_KINDS
+
+#: More pictures than this do not fit a sheet that anyone would look at.
+SHEET_LIMIT = 4096
+
+
+def write_samples(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:
+    """Writes samples where `target` says: a sheet for the ending of a picture, arrays for ``.npz``, else a folder.
+
+    Raises:
+        ConfigError: these samples cannot be written so.
+        StorageError: the disk refuses.
+    """
+    kind = generator.trained.problem.output.kind
+    if target.suffix == ".npz":
+        _write_npz(generator, chunks, target)
+    elif kind not in PIXEL_KINDS:
+        raise ConfigError(f"samples of the kind '{kind}' are no pictures: give --output FILE.npz")
+    elif target.suffix:
+        _write_sheet(generator, gathered(chunks), target)
+    else:
+        _write_folder(generator, chunks, target)
+
+
+def _write_npz(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:
+    images, labels, first, seed = [], [], None, 0
+    for chunk in chunks:
+        pixels = generator.trained.problem.output.kind in PIXEL_KINDS
+        images.append(to_uint8(chunk.output).movedim(-3, -1) if pixels else chunk.output)
+        labels.append(_labels(generator, chunk))
+        first, seed = chunk.first if first is None else first, chunk.seed
+    arrays = {
+        "images": torch.cat(images).numpy(),
+        "labels": torch.cat(labels).numpy(),
+        "class_names": np.array(_class_names(generator)),
+        "metadata": np.array(json.dumps(_info(generator) | {"seed": str(seed), "first": str(first)})),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_atomically(target, buffer.getvalue())
+
+
+def _write_sheet(generator: LoadedGenerator, samples: Samples, target: Path) -> None:
+    images = samples.output.flatten(0, -4)
+    if len(images) > SHEET_LIMIT:
+        raise ConfigError(f"{len(images)} pictures are too many for one sheet: give --output FILE.npz or a folder")
+    info = _info(generator) | {
+        "seed": str(samples.seed),
+        "first": str(samples.first),
+        "count": str(len(samples.output)),
+    }
+    sheet(_rows(generator, samples), title=f"{generator.title}, seed {samples.seed}").save(target, info)
+
+
+def _write_folder(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:
+    with storage_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+    names = _class_names(generator)
+    for chunk in chunks:
+        labels = _labels(generator, chunk).tolist()
+        for offset, (output, label) in enumerate(zip(chunk.output, labels, strict=True)):
+            index = chunk.first + offset
+            info = _info(generator) | {"seed": str(chunk.seed), "index": str(index)}
+            info |= {"class": names[label]} if label >= 0 else {}
+            for frame, image in enumerate(output.flatten(0, -4) if output.ndim > 3 else output[None]):
+                suffix = f"-{frame:03d}" if output.ndim > 3 else ""
+                Raster.of(image).save(target / f"{index:08d}{suffix}.png", info)
+
+
+def _rows(generator: LoadedGenerator, samples: Samples) -> list[Row]:
+    """A row a class where classes are known, else rows of about as many as there are rows."""
+    labels, names = _labels(generator, samples), _class_names(generator)
+    if int(labels.max()) >= 0:
+        return [
+            Row(label=names[c], images=samples.output[labels == c].flatten(0, -4)) for c in sorted(set(labels.tolist()))
+        ]
+    images = samples.output.flatten(0, -4)
+    width = max(1, round(len(images) ** 0.5))
+    return [Row(label="", images=images[start : start + width]) for start in range(0, len(images), width)]
+
+
+def _labels(generator: LoadedGenerator, samples: Samples) -> Tensor:
+    for name, field in generator.trained.problem.condition.items():
+        if field.kind == "class":
+            return samples.condition[name]
+    return torch.full((len(samples.output),), -1, dtype=torch.int64)
+
+
+def _class_names(generator: LoadedGenerator) -> tuple[str, ...]:
+    fields = generator.trained.problem.condition.values()
+    return next((field.classes for field in fields if field.kind == "class"), ())
+
+
+def _info(generator: LoadedGenerator) -> Mapping[str, str]:
+    return {
+        "genframe": genframe.__version__,
+        "recipe": generator.config.recipe,
+        "step": str(generator.step),
+        "checkpoint": generator.digest,
+    }

@@ -1,0 +1,141 @@
+"""Drawing samples from trained networks, in training and from a checkpoint alone.
+
+Sample i is a function of the seed, of i and of its condition. So that this holds to the last bit, samples are always
+computed in the same aligned chunks: the one at index i sits at the same place among the same number of others whatever
+range was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genframe.config import RunConfig
+from genframe.interfaces import Condition, Dataset, Samples, Trained
+from genframe.randomness import derive_key
+from genframe.shapes import PIXEL_KINDS, Problem
+
+#: How many samples are computed together, aligned to multiples of it.
+CHUNK = 64
+
+
+class Conditions:
+    """The known conditions of a problem, one for each index: classes take turns, and so do stored examples.
+
+    Args:
+        problem: what is generated from what.
+        examples: some conditions of real samples by field, for the fields that cannot be enumerated.
+    """
+
+    def __init__(self, problem: Problem, examples: Condition) -> None:
+        self._fields = problem.condition
+        self._examples = examples
+
+    def at(self, indices: Tensor) -> Condition:
+        """The condition of each index."""
+        if self._examples:
+            return {name: values[indices % len(values)] for name, values in self._examples.items()}
+        condition, period = {}, 1
+        for name, field in self._fields.items():
+            condition[name] = indices // period % field.width
+            period *= field.width
+        return condition
+
+
+def needs_examples(problem: Problem) -> bool:
+    """Whether some condition is more than a class, so that conditions of real samples must be kept."""
+    return any(field.kind != "class" for field in problem.condition.values())
+
+
+def draw(
+    trained: Trained, first: int, count: int, seed: int, condition_at: Callable[[Tensor], Condition]
+) -> Iterator[Samples]:
+    """Samples `first` to `first + count - 1`, chunk by chunk.
+
+    Args:
+        trained: what generates.
+        first: index of the first sample.
+        count: how many.
+        seed: of the noise.
+        condition_at: the condition of each index, on the CPU.
+    """
+    device = next(
+        (p.device for network in trained.networks.values() for p in network.parameters()), torch.device("cpu")
+    )
+    key = derive_key(seed, "sample")
+    for start in range(first - first % CHUNK, first + count, CHUNK):
+        indices = torch.arange(start, start + CHUNK)
+        condition = condition_at(indices)
+        noise = trained.noise.draw(indices.to(device), key) if trained.noise else None
+        with torch.inference_mode():
+            output = trained.generator(noise, _on(condition, device, trained.problem)).float().cpu()
+        kept = slice(max(first - start, 0), min(first + count - start, CHUNK))
+        yield Samples(
+            output=output[kept].clone(),
+            condition={name: values[kept] for name, values in condition.items()},
+            first=start + (kept.start or 0),
+            seed=seed,
+        )
+
+
+def gathered(chunks: Iterator[Samples]) -> Samples:
+    """All chunks in one."""
+    parts = list(chunks)
+    return Samples(
+        output=torch.cat([part.output for part in parts]),
+        condition={name: torch.cat([part.condition[name] for part in parts]) for name in parts[0].condition},
+        first=parts[0].first,
+        seed=parts[0].seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What metrics, visualizers and observers see of a run; see `genframe.interfaces.RunView`.
+
+    Attributes:
+        trained: the networks.
+        conditions: the known conditions.
+        title: one line that says what is shown.
+        seed: of the noise.
+        find_dataset: finds the run's dataset, or raises DataError.
+    """
+
+    trained: Trained
+    conditions: Conditions
+    title: str
+    seed: int
+    find_dataset: Callable[[], Dataset]
+
+    def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
+        """Samples `first` to `first + count - 1`; a given `condition` has `count` rows, one for each."""
+        if condition is None:
+            return gathered(draw(self.trained, first, count, self.seed, self.conditions.at))
+
+        def given(indices: Tensor) -> Condition:
+            return {name: values[(indices - first) % count] for name, values in condition.items()}
+
+        return gathered(draw(self.trained, first, count, self.seed, given))
+
+    def dataset(self) -> Dataset:
+        """The run's dataset."""
+        return self.find_dataset()
+
+
+def run_title(config: RunConfig, step: int) -> str:
+    """``cdcgan on digits, step 1,500``."""
+    return f"{config.recipe} on {config.parts['data'].name}, step {step:,}"
+
+
+def _on(condition: Condition, device: torch.device, problem: Problem) -> Condition:
+    """The condition on the device, pixels as the networks take them."""
+
+    def placed(name: str, values: Tensor) -> Tensor:
+        values = values.to(device)
+        is_pixels = problem.condition[name].kind in PIXEL_KINDS
+        return values.float() / 127.5 - 1.0 if is_pixels else values
+
+    return {name: placed(name, values) for name, values in condition.items()}

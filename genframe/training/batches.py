@@ -1,0 +1,91 @@
+"""The endless stream of batches. Its order is a function of (seed, epoch) alone, never of timing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from genframe.errors import ConfigError, DataError
+from genframe.interfaces import Batch, Dataset
+from genframe.randomness import derive_key
+
+_Request = tuple[int, Sequence[int]]
+
+
+def batches_per_epoch(samples: int, batch_size: int) -> int:
+    """How many full batches an epoch has; what is left over is in another epoch's batches.
+
+    Raises:
+        ConfigError: there are fewer samples than one batch.
+    """
+    if samples < batch_size:
+        raise ConfigError(
+            f"--batch-size {batch_size} is more than the {samples} training samples: take at most {samples}"
+        )
+    return samples // batch_size
+
+
+def batches(data: Dataset, *, batch_size: int, seed: int, workers: int = 0, first: int = 0) -> Iterator[Batch]:
+    """The batches of steps `first`, `first` + 1, ... without end.
+
+    Args:
+        data: the training part.
+        batch_size: samples a batch.
+        seed: of the order and of random augmentation.
+        workers: processes that read ahead; 0 reads here.
+        first: the step to begin with.
+
+    Raises:
+        DataError: a reading process died.
+    """
+    requests = _requests(len(data), batch_size, seed, first)
+    if workers == 0:
+        for epoch, indices in requests:
+            yield data.read(indices, epoch=epoch, seed=seed)
+        return
+    loader = DataLoader(
+        _Reader(data, seed),
+        sampler=_Requests(requests),
+        batch_size=None,
+        num_workers=workers,
+        # Every iterator of a loader draws from a generator, by default from the global one.
+        generator=torch.Generator().manual_seed(0),
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(f"a process that reads data died: {error}") from error
+
+
+def _requests(samples: int, batch_size: int, seed: int, first: int) -> Iterator[_Request]:
+    per_epoch = batches_per_epoch(samples, batch_size)
+    epoch, skip = divmod(first, per_epoch)
+    while True:
+        order = np.random.default_rng(derive_key(seed, "order", epoch)).permutation(samples).tolist()
+        for start in range(skip * batch_size, per_epoch * batch_size, batch_size):
+            yield epoch, order[start : start + batch_size]
+        epoch, skip = epoch + 1, 0
+
+
+class _Requests(torch.utils.data.Sampler[_Request]):
+    def __init__(self, requests: Iterator[_Request]) -> None:
+        self._requests = requests
+
+    def __iter__(self) -> Iterator[_Request]:
+        return self._requests
+
+
+class _Reader(torch.utils.data.Dataset[Any]):
+    def __init__(self, data: Dataset, seed: int) -> None:
+        self._data = data
+        self._seed = seed
+
+    def __getitem__(self, request: _Request) -> Batch:
+        epoch, indices = request
+        return self._data.read(indices, epoch=epoch, seed=self._seed)

@@ -1,0 +1,76 @@
+"""Where the arithmetic happens and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from genframe.errors import ConfigError
+from genframe.interfaces import Batch
+from genframe.shapes import PIXEL_KINDS, Field
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the precision of the networks' arithmetic on it."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def choose(cls, device: str, precision: str) -> Compute:
+        """From the words that users type.
+
+        Raises:
+            ConfigError: there is no such device, or it lacks the precision.
+        """
+        chosen = _device(device)
+        has_bfloat16 = chosen.type == "cpu" or torch.cuda.is_bf16_supported()
+        if precision == "bfloat16" and not has_bfloat16:
+            raise ConfigError(f"--precision bfloat16: {torch.cuda.get_device_name(chosen)} lacks it; take float32")
+        # A CPU gains from bfloat16 only where the networks are large: there it is the user's decision.
+        wants = precision == "bfloat16" or (precision == "auto" and chosen.type == "cuda" and has_bfloat16)
+        return cls(chosen, torch.bfloat16 if wants else torch.float32)
+
+    @property
+    def precision(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """A context in which networks compute in the chosen precision."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """Moves a network to the device, its convolutions in the layout in which they are fastest."""
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def prepare(self, batch: Batch, fields: dict[str, Field]) -> Batch:
+        """The fields that are wanted, on the device, pixels as float32 in [-1, 1]."""
+        return {name: self._prepared(batch[name], field) for name, field in fields.items()}
+
+    def _prepared(self, values: Tensor, field: Field) -> Tensor:
+        values = values.to(self.device, non_blocking=True)
+        if field.kind not in PIXEL_KINDS:
+            return values
+        pixels = values.float().div_(127.5).sub_(1.0)
+        return pixels.contiguous(memory_format=torch.channels_last) if pixels.ndim == 4 else pixels
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"--device is auto, cpu, cuda or cuda:N; got '{name}'") from None
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"--device is auto, cpu, cuda or cuda:N; got '{name}'")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; take --device cpu"
+        )
+    return device

@@ -1,0 +1,50 @@
+"""Signals that ask a run to stop: it finishes its step, saves and leaves. A second one quits at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
+
+
+class StopRequest:
+    """Whether a signal has come.
+
+    Attributes:
+        name: which signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """130 after SIGINT, 143 after SIGTERM and SIGUSR1."""
+        return 130 if self.name == "SIGINT" else 143
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
+        first, self.name = self.name is None, signal.Signals(number).name
+        if not first:
+            os._exit(self.exit_code)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Within, signals set the request instead of killing the process. Outside the main thread nothing is installed."""
+    request = StopRequest()
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request.receive) for number in numbers}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,126 @@
+"""One training step: the algorithm says what to minimise, the core minimises it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from genframe.errors import DivergenceError, quoted
+from genframe.interfaces import Algorithm, Batch
+from genframe.randomness import derive_key, seeded_generator
+from genframe.shapes import Field
+from genframe.training.averages import Averages
+from genframe.training.device import Compute
+
+
+class Trainer:
+    """Networks in training, with their optimizers and running averages.
+
+    Args:
+        algorithm: what is learnt from a batch.
+        networks: by role, on the device.
+        fields: what of a batch the algorithm is given.
+        compute: the device and the precision.
+        averages: which running averages to keep.
+        seed: of every random stream.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        networks: Mapping[str, nn.Module],
+        fields: Mapping[str, Field],
+        compute: Compute,
+        averages: Averages,
+        seed: int,
+    ) -> None:
+        self.networks = networks
+        self.averages = averages
+        self.optimizers = algorithm.optimizers(networks)
+        self._algorithm = algorithm
+        self._fields = dict(fields)
+        self._compute = compute
+        self._seed = seed
+
+    def step(self, number: int, batch: Batch) -> Mapping[str, Tensor]:
+        """Makes step `number` (from 0) and returns scalars to log, still on the device."""
+        prepared = self._compute.prepare(batch, self._fields)
+        size = len(next(iter(prepared.values())))
+        step = TrainingStep(self, number, size, self._seed, self._compute.device)
+        with self._compute.autocast():
+            return self._algorithm.step(self.networks, prepared, step)
+
+    def update(self, loss: Tensor, roles: Sequence[str], number: int) -> None:
+        """Backward, the check that all is finite, the updates, the running averages."""
+        optimizers = [self.optimizers[role] for role in roles]
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        # Backward runs outside autocast, as PyTorch asks for.
+        with torch.autocast(self._compute.device.type, enabled=False):
+            loss.backward()  # type: ignore[no-untyped-call]
+        if not torch.isfinite(loss.detach() + get_total_norm(_gradients(optimizers))):
+            raise _diverged(loss, roles, number)
+        for role, optimizer in zip(roles, optimizers, strict=True):
+            optimizer.step()
+            self.averages.update(role)
+
+    def network_tensors(self) -> dict[str, Tensor]:
+        """Everything that sampling needs, by name."""
+        named = [(role, network) for role, network in self.networks.items()]
+        named += [(f"ema.{role}", network) for role, network in self.averages.networks.items()]
+        return {f"{role}.{key}": value for role, network in named for key, value in network.state_dict().items()}
+
+    def training_tensors(self) -> dict[str, Tensor]:
+        """What the optimizers remember, by name."""
+        return {
+            f"{role}.{index}.{key}": value
+            for role, optimizer in self.optimizers.items()
+            for index, memory in optimizer.state_dict()["state"].items()
+            for key, value in memory.items()
+            if isinstance(value, Tensor)
+        }
+
+    def training_state(self) -> dict[str, Any]:
+        """The optimizers' settings and the averages' counters, as JSON."""
+        groups = {role: optimizer.state_dict()["param_groups"] for role, optimizer in self.optimizers.items()}
+        return {"optimizers": groups, "averages": self.averages.updates}
+
+
+class TrainingStep:
+    """The core's side of one step; see `genframe.interfaces.Step`."""
+
+    def __init__(self, trainer: Trainer, number: int, size: int, seed: int, device: torch.device) -> None:
+        self.number = number
+        self.indices = torch.arange(size, device=device)
+        self._trainer = trainer
+        self._seed = seed
+
+    def key(self, purpose: str) -> int:
+        """The key of (seed, purpose, step)."""
+        return derive_key(self._seed, purpose, self.number)
+
+    def rng(self, purpose: str) -> torch.Generator:
+        """A generator seeded by (seed, purpose, step, rank)."""
+        rank = 0  # one process trains, until more are supported
+        return seeded_generator(derive_key(self._seed, purpose, self.number, rank), self.indices.device)
+
+    def minimise(self, loss: Tensor, *roles: str) -> None:
+        """Backward, check, update; see `genframe.interfaces.Step.minimise`."""
+        self._trainer.update(loss, roles, self.number)
+
+
+def _gradients(optimizers: Sequence[torch.optim.Optimizer]) -> list[Tensor]:
+    parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def _diverged(loss: Tensor, roles: Sequence[str], number: int) -> DivergenceError:
+    culprit = "a gradient" if torch.isfinite(loss) else "the loss"
+    return DivergenceError(
+        f"training diverged at step {number + 1}: {culprit} of {quoted(roles)} is no longer a finite number, and "
+        "nothing was updated with it; a smaller --lr is the first thing to try"
+    )

@@ -1,0 +1,140 @@
+"""The operators in pure PyTorch: they run on a CPU, judge fused kernels, and can be differentiated twice.
+
+A label joins a layer as K further input channels, each constant over the picture. Parameters are exactly those of the
+layer over the concatenation, but nothing is concatenated, whose channel counts (138, 74, 11 ...) are what libraries are
+slow at. A convolution is linear, so with ``W = [W_x | W_y]`` over the input channels
+
+    conv([x, y maps], W) = conv(x, W_x) + sum over labels k and taps t of y_k W_y[k, t] R_t
+
+where ``R_t = conv(a map of ones, t-th unit filter)`` says which pixels tap t of the kernel reaches. Summing over t
+first gives the **label table**, one map a label; summing over k first gives one filter a sample. With more labels than
+taps the second is cheaper, and no number of labels needs a large table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+Pair = tuple[int, int]
+
+
+def linear(x_BC: Tensor, weight: Tensor, bias: Tensor | None = None, labels_BK: Tensor | None = None) -> Tensor:
+    """``(B, O)``, the linear layer over ``[x, labels]``.
+
+    Args:
+        x_BC: ``(B, C)``.
+        weight: ``(O, C + K)``; the last K columns belong to the labels.
+        bias: ``(O,)``.
+        labels_BK: ``(B, K)``, any real numbers.
+    """
+    if labels_BK is None:
+        return F.linear(x_BC, weight, bias)
+    channels = x_BC.shape[1]
+    return F.linear(x_BC, weight[:, :channels], bias) + F.linear(labels_BK.to(weight.dtype), weight[:, channels:])
+
+
+def conv(
+    x_BCHW: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    labels_BK: Tensor | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+) -> Tensor:
+    """``(B, O, H', W')``, the convolution of x and of K constant maps that hold the labels.
+
+    Args:
+        x_BCHW: ``(B, C, H, W)``; the output has its memory format.
+        weight: ``(O, C + K, kh, kw)``; the last K input channels belong to the labels.
+        bias: ``(O,)``.
+        labels_BK: ``(B, K)``, any real numbers.
+        stride: per axis (height, width).
+        padding: per axis.
+    """
+    if labels_BK is None:
+        return F.conv2d(x_BCHW, weight, bias, stride, padding)
+    channels = x_BCHW.shape[1]
+    ones, units_T1hw = _probe(x_BCHW, weight)
+    reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
+    y_BOHW = F.conv2d(x_BCHW, weight[:, :channels], bias, stride, padding)
+    return y_BOHW + _label_maps(labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW, y_BOHW)
+
+
+def conv_transpose(
+    x_BCHW: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    labels_BK: Tensor | None = None,
+    *,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair = (0, 0),
+) -> Tensor:
+    """``(B, O, H', W')``, the transposed convolution of x and of K constant maps that hold the labels.
+
+    Args:
+        x_BCHW: ``(B, C, H, W)``; the output has its memory format.
+        weight: ``(C + K, O, kh, kw)``; the last K input channels belong to the labels.
+        bias: ``(O,)``.
+        labels_BK: ``(B, K)``, any real numbers.
+        stride: per axis (height, width).
+        padding: per axis.
+        output_padding: per axis.
+    """
+    if x_BCHW.shape[2:] == (1, 1) and padding == output_padding == (0, 0):
+        return _projection(x_BCHW, weight, bias, labels_BK)
+    if labels_BK is None:
+        return F.conv_transpose2d(x_BCHW, weight, bias, stride, padding, output_padding)
+    channels = x_BCHW.shape[1]
+    ones, units_T1hw = _probe(x_BCHW, weight)
+    reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
+    y_BOHW = F.conv_transpose2d(x_BCHW, weight[:channels], bias, stride, padding, output_padding)
+    return y_BOHW + _label_maps(labels_BK, weight[channels:], reach_1THW, y_BOHW)
+
+
+def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: Tensor | None) -> Tensor:
+    """A transposed convolution of single pixels is a matrix product, and several times faster as one."""
+    order, back = (0, 2, 3, 1), (0, 3, 1, 2)
+    if not weight.is_contiguous(memory_format=torch.channels_last):
+        order = back = (0, 1, 2, 3)
+    filters = weight.permute(order)
+    flat = linear(x_BC11.flatten(1), filters.flatten(1).T, None, labels_BK)
+    y_BOHW = flat.view(-1, *filters.shape[1:]).permute(back)
+    return y_BOHW if bias is None else y_BOHW + bias[:, None, None]
+
+
+def _probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A map of ones ``(1, 1, H, W)`` and the unit filters ``(T, 1, kh, kw)``, one a tap, in the weight's type."""
+    kernel = weight.shape[2:]
+    units = torch.eye(kernel.numel(), dtype=weight.dtype, device=weight.device)
+    return weight.new_ones(1, 1, *x_BCHW.shape[2:]), units.view(-1, 1, *kernel)
+
+
+def _label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor, like_BOHW: Tensor) -> Tensor:
+    """What the labels add to each sample, ``(B, O, H, W)``, in the memory format of `like_BOHW`."""
+    labels_BK = labels_BK.to(filters_KOhw.dtype)
+    filters_KOT, reach_TP = filters_KOhw.flatten(2), reach_1THW[0].flatten(1)
+    if like_BOHW.is_contiguous(memory_format=torch.channels_last):
+        maps_BPO = _contracted(labels_BK, filters_KOT.transpose(1, 2), reach_TP, _spread_channels_last)
+        return maps_BPO.transpose(1, 2).view(like_BOHW.shape)
+    return _contracted(labels_BK, filters_KOT, reach_TP, torch.matmul).view(like_BOHW.shape)
+
+
+def _contracted(labels_BK: Tensor, filters: Tensor, reach_TP: Tensor, spread: Callable[..., Tensor]) -> Tensor:
+    """Labels and taps summed over, first the one that leaves less in memory."""
+    if labels_BK.shape[1] > len(reach_TP):
+        return spread(_mixed(labels_BK, filters), reach_TP)
+    return _mixed(labels_BK, spread(filters, reach_TP))
+
+
+def _mixed(labels_BK: Tensor, tables_KMN: Tensor) -> Tensor:
+    return (labels_BK @ tables_KMN.flatten(1)).view(-1, *tables_KMN.shape[1:])
+
+
+def _spread_channels_last(filters_NTO: Tensor, reach_TP: Tensor) -> Tensor:
+    return torch.bmm(reach_TP.T.expand(len(filters_NTO), -1, -1), filters_NTO)

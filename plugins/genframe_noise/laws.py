@@ -1,0 +1,38 @@
+"""Laws of independent numbers; each z is a pure function of the key and of its own index."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genframe.randomness import normal, uniform
+from genframe_noise import NoiseSettings
+
+
+class Uniform:
+    """``(N, dim)`` float32, uniform on [-1, 1), as in the DCGAN paper (Radford et al., 2016)."""
+
+    def __init__(self, settings: NoiseSettings) -> None:
+        self.shape = (settings.dim,)
+
+    def draw(self, indices: Tensor, key: int) -> Tensor:
+        """Sample i of the stream `key`, for each i in `indices`."""
+        return 2.0 * uniform(indices, self.shape, key) - 1.0
+
+    def project(self, noise: Tensor) -> Tensor:
+        """The nearest point of the cube [-1, 1]^dim."""
+        return noise.clamp(-1.0, 1.0)
+
+
+class Gaussian:
+    """``(N, dim)`` float32, standard normal."""
+
+    def __init__(self, settings: NoiseSettings) -> None:
+        self.shape = (settings.dim,)
+
+    def draw(self, indices: Tensor, key: int) -> Tensor:
+        """Sample i of the stream `key`, for each i in `indices`."""
+        return normal(indices, self.shape, key)
+
+    def project(self, noise: Tensor) -> Tensor:
+        """`noise` itself: the law's support is everything."""
+        return noise

@@ -1,0 +1,236 @@
+"""Batches, running averages and the loop's cadences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+
+from genframe.config import TrainingSettings
+from genframe.errors import ConfigError, DivergenceError, StoppedError
+from genframe.interfaces import Batch
+from genframe.shapes import Field
+from genframe.training.averages import Averages
+from genframe.training.batches import batches, batches_per_epoch
+from genframe.training.device import Compute
+from genframe.training.loop import Cadence, train
+from genframe.training.signals import StopRequest
+from genframe.training.trainer import Trainer
+
+CPU = Compute.choose("cpu", "float32")
+
+
+class Numbers:
+    """Sample i is the number i; a batch also says which epoch and seed it was read for."""
+
+    fields: Mapping[str, Field] = {"points": Field(kind="points", shape=(1,))}
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def split(self, part: str) -> Numbers:
+        return self
+
+    def read(self, indices: Sequence[int], *, epoch: int, seed: int) -> Batch:
+        return {"points": torch.tensor(indices, dtype=torch.float32)[:, None], "when": torch.tensor([epoch, seed])}
+
+
+def first(count: int, **options: int) -> list[Batch]:
+    options = {"batch_size": 4, "seed": 0} | options
+    return list(islice(batches(Numbers(10), **options), count))
+
+
+def values(batch: Batch) -> list[int]:
+    return [int(value) for value in batch["points"][:, 0]]
+
+
+def test_an_epoch_visits_each_sample_at_most_once_in_an_order_of_its_own() -> None:
+    stream = first(4)
+    epochs = [values(stream[0]) + values(stream[1]), values(stream[2]) + values(stream[3])]
+    assert all(len(set(epoch)) == 8 for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert [batch["when"].tolist() for batch in stream] == [[0, 0], [0, 0], [1, 0], [1, 0]]
+
+
+def test_the_order_depends_on_the_seed_alone() -> None:
+    assert [values(batch) for batch in first(5)] == [values(batch) for batch in first(5)]
+    assert [values(batch) for batch in first(5)] != [values(batch) for batch in first(5, seed=1)]
+
+
+@pytest.mark.parametrize("start", [1, 2, 3, 7])
+def test_the_stream_can_begin_at_any_step(start: int) -> None:
+    assert [values(b) for b in first(3, first=start)] == [values(b) for b in first(3 + start)[start:]]
+
+
+def test_workers_change_nothing() -> None:
+    assert [values(batch) for batch in first(6, workers=2)] == [values(batch) for batch in first(6)]
+
+
+def test_reading_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first(3, workers=1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_fewer_samples_than_a_batch_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--batch-size 11 is more than the 10"):
+        batches_per_epoch(10, 11)
+
+
+def test_the_average_follows_its_definition() -> None:
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    averages = Averages({"net": network}, ["net"], decay=0.5)
+    expected, running = network[0].weight.item(), float(network[1].running_mean)
+    for update in range(20):
+        with torch.no_grad():
+            network[0].weight.fill_(float(update))
+            network[1].running_mean.fill_(float(-update))
+        averages.update("net")
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay) * update
+        running = decay * running - (1 - decay) * update
+    average = averages.networks["net"]
+    assert average[0].weight.item() == pytest.approx(expected, rel=1e-5)
+    assert float(average[1].running_mean) == pytest.approx(running, rel=1e-5)
+    assert not average.training
+
+
+def test_without_decay_the_average_is_a_copy() -> None:
+    network = nn.Linear(2, 2)
+    averages = Averages({"net": network}, ["net"], decay=0.0)
+    with torch.no_grad():
+        network.weight.add_(1.0)
+    averages.update("net")
+    assert torch.equal(averages.networks["net"].weight, network.weight)
+
+
+@pytest.mark.parametrize(
+    ("text", "cadence"), [(500, Cadence(500)), ("500", Cadence(500)), ("30s", Cadence(None, 30.0))]
+)
+def test_a_cadence_is_steps_or_seconds(text: int | str, cadence: Cadence) -> None:
+    assert Cadence.parse(text) == cadence
+
+
+@pytest.mark.parametrize("text", ["0", "s", "-5", "1.5", "30m", ""])
+def test_any_other_cadence_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="checkpoint_every"):
+        Cadence.parse(text)
+
+
+class Descent:
+    """Minimises w**2; from step `bad` on the loss is what `poison` makes of it."""
+
+    def __init__(self, poison: float = 1.0, bad: int = 10**9) -> None:
+        self.poison, self.bad = poison, bad
+
+    def problem(self, fields: Mapping[str, Field]) -> object:
+        raise AssertionError
+
+    def optimizers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, torch.optim.Optimizer]:
+        return {"net": torch.optim.SGD(networks["net"].parameters(), lr=0.1)}
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+        loss = networks["net"].weight.square().sum()
+        if step.number >= self.bad:
+            loss = loss * self.poison
+        step.minimise(loss, "net")
+        return {"loss": loss.detach()}
+
+    def generator(self, networks: Mapping[str, nn.Module]) -> object:
+        raise AssertionError
+
+
+def trainer(algorithm: Descent) -> Trainer:
+    networks = {"net": nn.Linear(1, 1, bias=False)}
+    nn.init.ones_(networks["net"].weight)
+    averages = Averages(networks, ["net"], 0.9)
+    return Trainer(algorithm, networks, Numbers.fields, CPU, averages, seed=0)
+
+
+class Diary:
+    def __init__(self) -> None:
+        self.logged: list[int] = []
+        self.sampled: list[int] = []
+        self.saved: list[int] = []
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self.logged.append(step)
+
+    def sample(self, step: int) -> None:
+        self.sampled.append(step)
+
+    def save(self, step: int) -> None:
+        self.saved.append(step)
+
+
+def stream() -> Iterator[Batch]:
+    return batches(Numbers(10), batch_size=4, seed=0)
+
+
+def settings(**changes: int) -> TrainingSettings:
+    return TrainingSettings(**({"steps": 7, "log_every": 2, "sample_every": 3, "checkpoint_every": 3} | changes))
+
+
+def test_each_cadence_is_kept_and_the_last_step_is_logged_and_saved() -> None:
+    diary, descent = Diary(), trainer(Descent())
+    train(descent, stream(), settings(), diary, StopRequest())
+    assert (diary.logged, diary.sampled, diary.saved) == ([2, 4, 6, 7], [3, 6], [3, 6, 7])
+    assert descent.networks["net"].weight.item() == pytest.approx(0.8**7)
+
+
+def test_a_request_to_stop_saves_the_step_that_was_reached() -> None:
+    diary, stop = Diary(), StopRequest()
+    diary.log = lambda step, values: stop.receive(2, None)  # type: ignore[method-assign]
+    with pytest.raises(StoppedError, match=r"SIGINT after step 2 of 7") as caught:
+        train(trainer(Descent()), stream(), settings(), diary, stop)
+    assert (diary.saved, caught.value.exit_code) == ([2], 130)
+
+
+@pytest.mark.parametrize(("poison", "word"), [(float("nan"), "loss"), (float("inf"), "loss")])
+def test_divergence_is_noticed_before_the_update(poison: float, word: str) -> None:
+    descent, diary = trainer(Descent(poison, bad=4)), Diary()
+    with pytest.raises(DivergenceError, match=rf"step 5: the {word} of 'net'"):
+        train(descent, stream(), settings(), diary, StopRequest())
+    assert descent.networks["net"].weight.item() == pytest.approx(0.8**4)
+    assert diary.saved == [3]
+
+
+def test_random_streams_differ_by_purpose_and_step_and_repeat() -> None:
+    seen = []
+
+    class Probe(Descent):
+        def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+            seen.append((step.key("a"), step.key("b"), float(torch.rand((), generator=step.rng("a")))))
+            assert step.indices.tolist() == [0, 1, 2, 3]
+            return super().step(networks, batch, step)
+
+    for _ in range(2):
+        train(trainer(Probe()), stream(), settings(steps=3), Diary(), StopRequest())
+    assert seen[:3] == seen[3:]
+    assert len({number for row in seen[:3] for number in row}) == 9
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])
+def test_an_unknown_device_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        Compute.choose(name, "auto")
+
+
+def test_pixels_are_scaled_and_other_fields_left_alone() -> None:
+    fields = {"image": Field(kind="image", shape=(1, 1, 3)), "label": Field(kind="class", classes=("a", "b"))}
+    batch = {
+        "image": torch.tensor([[[[0, 127, 255]]]], dtype=torch.uint8),
+        "label": torch.tensor([1]),
+        "more": torch.ones(1),
+    }
+    prepared = CPU.prepare(batch, fields)
+    assert prepared["image"].flatten().tolist() == pytest.approx([-1.0, -1 / 255, 1.0], abs=1e-6)
+    assert prepared["label"].tolist() == [1]
+    assert set(prepared) == {"image", "label"}
