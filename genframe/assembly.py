@@ -55,7 +55,7 @@ class Assembly:
 
     def view(self, step: int) -> View:
         """The run as it is now, by the running averages where there are any."""
-        networks = self.trainer.networks | self.trainer.averages.networks
+        networks = {**self.trainer.networks, **self.trainer.averages.networks}
         trained = Trained(
             problem=self.problem, generator=self.algorithm.generator(networks), networks=networks, noise=self.noise
         )

@@ -35,6 +35,26 @@ _MANY_PARTS: Mapping[str, str] = {"metrics": "metric", "observers": "observer"}
 _OTHER_KEYS = ("recipe", "seed", "training")
 
 
+@dataclass(frozen=True)
+class Cadence:
+    """Every so many steps, or every so many seconds; and always at the last step."""
+
+    steps: int | None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: int | str) -> Cadence:
+        """``500`` is steps, ``"30s"`` seconds.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        digits = str(text).removesuffix("s")
+        if not digits.isdecimal() or int(digits) < 1:
+            raise ConfigError(f"training.checkpoint_every is a number of steps (500) or of seconds (30s); got {text!r}")
+        return cls(None, float(digits)) if digits != str(text) else cls(int(digits))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Settings of the training itself, whatever the algorithm.
@@ -93,7 +113,7 @@ class RunConfig:
             "recipe": self.recipe,
             "seed": self.seed,
             "training": _plain(dataclasses.asdict(self.training)),
-            **{key: _table(choice) for key, choice in (self.parts | filled).items()},
+            **{key: _table(choice) for key, choice in {**self.parts, **filled}.items()},
             "metrics": _table(self.metrics),
             "observers": _table(self.observers),
         }
@@ -295,6 +315,7 @@ def _training(raw: Any) -> TrainingSettings:
     for key, least in lowest.items():
         if getattr(settings, key) < least:
             raise ConfigError(f"training.{key} is at least {least}; got {getattr(settings, key)}")
+    Cadence.parse(settings.checkpoint_every)
     if settings.epochs is not None and not settings.epochs > 0:
         raise ConfigError(f"training.epochs is above 0; got {settings.epochs}")
     if not 0 <= settings.ema < 1:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +114,7 @@ def _class_names(generator: LoadedGenerator) -> tuple[str, ...]:
     return next((field.classes for field in fields if field.kind == "class"), ())
 
 
-def _info(generator: LoadedGenerator) -> Mapping[str, str]:
+def _info(generator: LoadedGenerator) -> dict[str, str]:
     return {
         "genframe": genframe.__version__,
         "recipe": generator.config.recipe,

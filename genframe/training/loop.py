@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-from genframe.config import TrainingSettings
-from genframe.errors import ConfigError, StoppedError
+from genframe.config import Cadence, TrainingSettings
+from genframe.errors import StoppedError
 from genframe.interfaces import Batch
 from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
@@ -25,26 +24,6 @@ class Record(Protocol):
 
     def save(self, step: int) -> None:
         """Time for a checkpoint."""
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """Every so many steps, or every so many seconds; and always at the last step."""
-
-    steps: int | None
-    seconds: float | None = None
-
-    @classmethod
-    def parse(cls, text: int | str) -> Cadence:
-        """``500`` is steps, ``"30s"`` seconds.
-
-        Raises:
-            ConfigError: it is neither.
-        """
-        digits = str(text).removesuffix("s")
-        if not digits.isdecimal() or int(digits) < 1:
-            raise ConfigError(f"training.checkpoint_every is a number of steps (500) or of seconds (30s); got {text!r}")
-        return cls(None, float(digits)) if digits != str(text) else cls(int(digits))
 
 
 def train(

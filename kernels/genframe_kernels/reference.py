@@ -13,8 +13,6 @@ taps the second is cheaper, and no number of labels needs a large table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -62,7 +60,7 @@ def conv(
     ones, units_T1hw = _probe(x_BCHW, weight)
     reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
     y_BOHW = F.conv2d(x_BCHW, weight[:, :channels], bias, stride, padding)
-    return y_BOHW + _label_maps(labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW, y_BOHW)
+    return y_BOHW + _label_maps(labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW)
 
 
 def conv_transpose(
@@ -94,7 +92,7 @@ def conv_transpose(
     ones, units_T1hw = _probe(x_BCHW, weight)
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
     y_BOHW = F.conv_transpose2d(x_BCHW, weight[:channels], bias, stride, padding, output_padding)
-    return y_BOHW + _label_maps(labels_BK, weight[channels:], reach_1THW, y_BOHW)
+    return y_BOHW + _label_maps(labels_BK, weight[channels:], reach_1THW)
 
 
 def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: Tensor | None) -> Tensor:
@@ -115,26 +113,16 @@ def _probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return weight.new_ones(1, 1, *x_BCHW.shape[2:]), units.view(-1, 1, *kernel)
 
 
-def _label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor, like_BOHW: Tensor) -> Tensor:
-    """What the labels add to each sample, ``(B, O, H, W)``, in the memory format of `like_BOHW`."""
+def _label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
+    """What the labels add to each sample, ``(B, O, H, W)``."""
     labels_BK = labels_BK.to(filters_KOhw.dtype)
     filters_KOT, reach_TP = filters_KOhw.flatten(2), reach_1THW[0].flatten(1)
-    if like_BOHW.is_contiguous(memory_format=torch.channels_last):
-        maps_BPO = _contracted(labels_BK, filters_KOT.transpose(1, 2), reach_TP, _spread_channels_last)
-        return maps_BPO.transpose(1, 2).view(like_BOHW.shape)
-    return _contracted(labels_BK, filters_KOT, reach_TP, torch.matmul).view(like_BOHW.shape)
-
-
-def _contracted(labels_BK: Tensor, filters: Tensor, reach_TP: Tensor, spread: Callable[..., Tensor]) -> Tensor:
-    """Labels and taps summed over, first the one that leaves less in memory."""
     if labels_BK.shape[1] > len(reach_TP):
-        return spread(_mixed(labels_BK, filters), reach_TP)
-    return _mixed(labels_BK, spread(filters, reach_TP))
+        maps_BOP = _mixed(labels_BK, filters_KOT) @ reach_TP
+    else:
+        maps_BOP = _mixed(labels_BK, filters_KOT @ reach_TP)
+    return maps_BOP.view(*maps_BOP.shape[:2], *reach_1THW.shape[2:])
 
 
 def _mixed(labels_BK: Tensor, tables_KMN: Tensor) -> Tensor:
     return (labels_BK @ tables_KMN.flatten(1)).view(-1, *tables_KMN.shape[1:])
-
-
-def _spread_channels_last(filters_NTO: Tensor, reach_TP: Tensor) -> Tensor:
-    return torch.bmm(reach_TP.T.expand(len(filters_NTO), -1, -1), filters_NTO)

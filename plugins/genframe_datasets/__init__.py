@@ -44,7 +44,7 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
     """Digits that need no download, and users' arrays."""
     yield DatasetSpec(
         name="digits",
-        summary="1,797 real handwritten digits from scikit-learn, 8x8, shown at 16x16",
+        summary="1,797 real handwritten digits from scikit-learn, 8x8",
         factory="genframe_datasets.digits:open_digits",
         settings=ImageSettings,
     )

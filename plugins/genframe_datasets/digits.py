@@ -17,8 +17,7 @@ from genframe_datasets.sizes import parse_size, resized
 #: Leaves exactly 1,500 to train on.
 HELDOUT = 297
 
-#: Twice the native size: room for the two strided layers of a small convolutional network.
-DEFAULT_SIZE = (16, 16)
+NATIVE_SIZE = (8, 8)
 
 
 def open_digits(settings: ImageSettings) -> MemoryDataset:
@@ -27,9 +26,9 @@ def open_digits(settings: ImageSettings) -> MemoryDataset:
     Raises:
         ConfigError: an image size that makes no sense.
     """
-    size = parse_size(settings.image_size, DEFAULT_SIZE)
+    size = parse_size(settings.image_size, NATIVE_SIZE)
     levels, labels = (torch.from_numpy(array) for array in load_digits(return_X_y=True))
-    native = (levels.reshape(-1, 1, 8, 8) * (255.0 / 16.0)).round().byte()
+    native = (levels.reshape(-1, 1, *NATIVE_SIZE) * (255.0 / 16.0)).round().byte()
     labels = labels.long()
     return MemoryDataset(
         images=resized(native, size),

@@ -57,6 +57,7 @@ def _dataset(
 ) -> MemoryDataset:
     images = _joined([pictures for pictures, _ in parts], path)
     labels = _labels(arrays, parts, path)
+    classes = () if labels is None else _classes(arrays, labels, path)
     size = parse_size(settings.image_size, (images.shape[-2], images.shape[-1]))
     heldout = torch.arange(len(images)) >= len(parts[0][0])
     if len(parts) == 1:
@@ -65,7 +66,7 @@ def _dataset(
     return MemoryDataset(
         images=resized(images, size),
         labels=labels,
-        classes=() if labels is None else _classes(arrays, labels, path),
+        classes=classes,
         heldout=heldout,
         members=torch.arange(len(images)),
         mirror=settings.mirror,

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from genframe.config import TrainingSettings
+from genframe.config import Cadence, TrainingSettings
 from genframe.errors import ConfigError, DivergenceError, StoppedError
 from genframe.interfaces import Batch
 from genframe.shapes import Field
 from genframe.training.averages import Averages
 from genframe.training.batches import batches, batches_per_epoch
 from genframe.training.device import Compute
-from genframe.training.loop import Cadence, train
+from genframe.training.loop import train
 from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
 

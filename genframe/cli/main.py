@@ -1,0 +1,125 @@
+"""The console program: which commands there are, and how every failure becomes one sentence and an exit code.
+
+``genframe --help`` has to be quick, so that the table below is all it reads: a command's module is imported only when
+that command runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, cast
+
+import click
+
+import genframe
+from genframe.errors import GenframeError, nearest, quoted
+
+#: Command -> where it is, and its line in the help.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("genframe.cli.run:run", "Train a recipe, draw pictures, leave a run directory"),
+    "sample": ("genframe.cli.sample:sample", "Draw samples from a run, by class, seed and index"),
+    "visualize": ("genframe.cli.visualize:visualize", "Draw a picture of a run with any visualizer"),
+    "evaluate": ("genframe.cli.evaluate:evaluate", "Measure a run with any metric"),
+    "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show one part"),
+    "doctor": ("genframe.cli.doctor:doctor", "Check torch, devices, Triton and every plugin"),
+}
+
+_DEFECT, _USAGE, _INTERRUPTED, _PIPE_CLOSED = 1, 2, 130, 141
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in COMMANDS:
+            ctx.fail(f"'{cmd_name}' is not a command; known are {quoted(COMMANDS)}.{nearest(cmd_name, COMMANDS)}")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        return cast(click.Command, getattr(importlib.import_module(module), attribute))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(genframe.__version__, prog_name="genframe")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show tracebacks (anywhere on the line; GENFRAME_DEBUG=1)"
+)
+def program() -> None:
+    """Train generative image models from plugins, and look at what they learnt.
+
+    \b
+    genframe run --plugin cdcgan
+    genframe sample runs/cdcgan-digits-0001 -n 64
+    """
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits.
+
+    Args:
+        args: the words after ``genframe``; by default those of the process.
+    """
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    debug = "--debug" in words or os.environ.get("GENFRAME_DEBUG", "0") not in ("", "0")
+    try:
+        code = _invoke([word for word in words if word != "--debug"])
+        sys.stdout.flush()
+    except Exception as error:
+        if debug:
+            traceback.print_exception(error)
+        code = _explain(error)
+    except KeyboardInterrupt:
+        code = _tell("interrupted", _INTERRUPTED)
+    sys.exit(code)
+
+
+def _invoke(words: list[str]) -> int:
+    try:
+        with program.make_context("genframe", words) as context:
+            program.invoke(context)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, GenframeError):
+        return _tell(str(error), error.exit_code)
+    if isinstance(error, click.ClickException):
+        return _tell(error.format_message() + _where_to_look(error), _USAGE)
+    if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+        return _PIPE_CLOSED
+    from genframe.registry.blame import plugin_at_work
+
+    plugin = plugin_at_work(error)
+    culprit = f"plugin {plugin} failed" if plugin else "a defect of genframe"
+    return _tell(f"{culprit}: {type(error).__name__}: {error} (--debug shows the traceback)", _DEFECT)
+
+
+def _where_to_look(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f" See: {context.command_path} --help" if context else ""
+
+
+def _stdout_is_closed() -> bool:
+    """Whether the reader of our output has gone; if so, what is left in the buffer goes nowhere."""
+    try:
+        print(flush=True)  # noqa: T201 - an empty buffer tells nothing, a line does
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _tell(sentence: str, code: int) -> int:
+    print(f"genframe: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    return code

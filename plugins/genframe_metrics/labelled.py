@@ -1,0 +1,72 @@
+"""Labelled pictures, generated and real, as both metrics compare them: flat rows of raw pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from genframe.errors import ConfigError, DataError
+from genframe.interfaces import Dataset, RunView
+from genframe.pictures import to_uint8
+from genframe.shapes import Problem
+
+_CHUNK = 1024
+
+
+def check_positive(metric: str, **counts: int) -> None:
+    """Refuses counts below 1.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError(f"the metric '{metric}' got {name} = {count}; at least 1 is needed")
+
+
+def label_name(problem: Problem, metric: str) -> str:
+    """The name of the one class that pictures are generated from.
+
+    Raises:
+        ConfigError: there is none, or more than one, or the output is no picture.
+    """
+    names = [name for name, field in problem.condition.items() if field.kind == "class"]
+    if problem.output.kind != "image" or len(names) != 1:
+        given = ", ".join(f"{name} ({field.kind})" for name, field in problem.condition.items()) or "noise alone"
+        raise ConfigError(
+            f"the metric '{metric}' needs pictures generated from exactly one class, and this run generates "
+            f"{problem.output.kind} from {given}: leave the metric out, or train a class-conditional recipe"
+        )
+    return names[0]
+
+
+def generated(view: RunView, count: int, label: str) -> tuple[Tensor, Tensor]:
+    """``uint8 (count, C * H * W)`` as a file would hold them, and the labels ``int64 (count,)`` asked for."""
+    samples = view.samples(count)
+    return to_uint8(samples.output).flatten(1), samples.condition[label]
+
+
+def real(dataset: Dataset, view: RunView, label: str, indices: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+    """``uint8 (N, C * H * W)`` and ``int64 (N,)`` of all samples, or of those at `indices`.
+
+    Raises:
+        DataError: the dataset is not what the run was trained on.
+    """
+    image = _image_name(dataset, view.trained.problem, label)
+    wanted = range(len(dataset)) if indices is None else indices
+    batches = [dataset.read(wanted[start : start + _CHUNK], epoch=0, seed=0) for start in range(0, len(wanted), _CHUNK)]
+    if not batches:
+        raise DataError("this part of the dataset is empty, and a metric compares with real samples; add some")
+    return torch.cat([batch[image].flatten(1) for batch in batches]), torch.cat([batch[label] for batch in batches])
+
+
+def _image_name(dataset: Dataset, problem: Problem, label: str) -> str:
+    names = [name for name, f in dataset.fields.items() if f == problem.output and name not in problem.condition]
+    if not names or dataset.fields.get(label) != problem.condition[label]:
+        raise DataError(
+            f"the dataset has {dict(dataset.fields)}, and the run generates {problem.output} from the class '{label}': "
+            "evaluate on the data that the run was trained on"
+        )
+    return names[0]
