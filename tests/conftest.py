@@ -64,14 +64,14 @@ def _only_what_the_test_installs(
     """Nothing of the user's environment comes in; no plugin of a temporary folder outlives its test."""
     for variable in [name for name in os.environ if name.startswith("GENFRAME_")]:
         monkeypatch.delenv(variable)
-    path, registered = list(sys.path), dict(lookup._registered)
+    path, modules, registered = list(sys.path), set(sys.modules), dict(lookup._registered)
     yield
     sys.path[:] = path
     lookup._registered.clear()
     lookup._registered.update(registered)
     temporary = str(tmp_path_factory.getbasetemp().parent)
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(temporary):
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(temporary):
             del sys.modules[name]
     importlib.invalidate_caches()
 

@@ -15,13 +15,13 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         name="cdcgan",
         summary="Conditional DCGAN: pictures of a chosen class",
         algorithm=Choice(name="adversarial"),
-        architecture=Choice(name="dcgan"),
+        architecture=Choice(name="dcgan", settings={"width": 48}),
         conditioning=Choice(name="concat"),
         data=Choice(name="digits"),
         slots={
             "noise": Choice(name="uniform", settings={"dim": 100}),
             "objective": Choice(name="non-saturating"),
         },
-        training={"steps": 1500, "batch_size": 64},
+        training={"steps": 3000, "batch_size": 64, "sample_every": 1000, "checkpoint_every": 1000},
         metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
     )

@@ -16,7 +16,7 @@ class DCGANSettings:
 
     Attributes:
         width: channels of the largest hidden pictures; each halving of the picture doubles them.
-        depth: how often the picture is halved; ``None`` halves until its smaller side is below 8.
+        depth: how often the picture is halved; ``None`` halves at least twice and until its smaller side is below 8.
 
     Raises:
         ConfigError: either is below 1.
@@ -53,12 +53,12 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         name="dcgan",
         summary="DCGAN: pictures from noise",
         algorithm=Choice(name="adversarial"),
-        architecture=Choice(name="dcgan"),
+        architecture=Choice(name="dcgan", settings={"width": 48}),
         conditioning=Choice(name="none"),
         data=Choice(name="digits"),
         slots={
             "noise": Choice(name="uniform", settings={"dim": 100}),
             "objective": Choice(name="non-saturating"),
         },
-        training={"steps": 1500, "batch_size": 64},
+        training={"steps": 3000, "batch_size": 64, "sample_every": 1000, "checkpoint_every": 1000},
     )

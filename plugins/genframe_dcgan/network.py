@@ -137,7 +137,7 @@ def _halvings(size: tuple[int, int], depth: int | None) -> list[tuple[int, int]]
     """The sizes from the output's down, each the floor of half the one before, which is what a k4 s2 p1 layer makes."""
     smaller = min(size)
     if depth is None:
-        depth = next(depth for depth in range(1, smaller) if smaller >> depth < _SMALLEST)
+        depth = next(depth for depth in range(2, smaller) if smaller >> depth < _SMALLEST)
     if smaller >> depth < 1:
         raise ConfigError(
             f"architecture 'dcgan' got depth = {depth} for pictures of {size[0]}x{size[1]}, which can be halved "
