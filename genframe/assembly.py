@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from genframe.shapes import Problem
 from genframe.specs import AlgorithmSpec
 from genframe.training.averages import Averages
 from genframe.training.batches import batches_per_epoch
-from genframe.training.device import Compute
+from genframe.training.device import Compute, thread_count
 from genframe.training.trainer import Trainer
 
 #: How many conditions of held-out samples are kept for sampling, where they cannot be enumerated.
@@ -90,10 +91,10 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     builder = Builder(config, registry)
     data = builder.dataset()
     train, heldout = data.split("train"), data.split("heldout")
-    config = dataclasses.replace(config, training=_settled(config, len(train)))
     algorithm, noise = builder.algorithm()
     fields = builder.fields(data.fields)
     problem = algorithm.problem(fields)
+    config = dataclasses.replace(config, training=_settled(config.training, len(train), problem))
     networks = _networks(config, builder, problem, compute)
     averages = Averages(networks, _generating(config, registry), config.training.ema)
     return Assembly(
@@ -124,12 +125,12 @@ def _generating(config: RunConfig, registry: Registry) -> frozenset[str]:
     return spec.generates
 
 
-def _settled(config: RunConfig, samples: int) -> TrainingSettings:
-    training = config.training
+def _settled(training: TrainingSettings, samples: int, problem: Problem) -> TrainingSettings:
+    """The settings with everything decided that was left to the data."""
     per_epoch = batches_per_epoch(samples, training.batch_size)
-    if training.epochs is None:
-        return training
-    return dataclasses.replace(training, steps=max(1, round(training.epochs * per_epoch)), epochs=None)
+    steps = training.steps if training.epochs is None else max(1, round(training.epochs * per_epoch))
+    threads = thread_count(training.threads, math.prod(problem.output.shape))
+    return dataclasses.replace(training, steps=steps, epochs=None, threads=threads)
 
 
 def _examples(problem: Problem, heldout: Dataset) -> Condition:

@@ -149,10 +149,9 @@ def _factory(found: Registered) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # whatever a stranger's module does at import, the message names it
-        plugin = found.plugin
         raise PluginError(
-            f"{spec.kind} '{spec.name}' of plugin '{plugin.name}' ({plugin.distribution} {plugin.version}) "
-            f"cannot be imported from '{spec.factory}': {type(error).__name__}: {error}"
+            f"{spec.kind} '{spec.name}' of plugin {found.plugin} cannot be imported from '{spec.factory}': "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 

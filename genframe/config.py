@@ -66,6 +66,8 @@ class TrainingSettings:
         ema: decay of the running average of the generator's weights, in [0, 1); 0 keeps none.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks' arithmetic. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere.
+        threads: of a run on the CPU. None decides by the size of the samples; what was decided is written down, since
+            equal bytes need an equal number.
         workers: processes that read data; 0 reads in the training process.
         log_every, sample_every: in steps.
         checkpoint_every: in steps (``500``) or seconds (``"30s"``).
@@ -78,6 +80,7 @@ class TrainingSettings:
     ema: float = 0.999
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int | None = None
     workers: int = 0
     log_every: int = 25
     sample_every: int = 500
@@ -311,6 +314,8 @@ def _training(raw: Any) -> TrainingSettings:
     if not isinstance(raw, Mapping):
         raise ConfigError(f"training is a table of settings; got {raw!r}")
     settings: TrainingSettings = validated(TrainingSettings, raw, "training")
+    if settings.threads is not None and settings.threads < 1:
+        raise ConfigError(f"training.threads is at least 1; got {settings.threads}")
     lowest = {"steps": 1, "batch_size": 1, "workers": 0, "log_every": 1, "sample_every": 1, "keep_last": 2}
     for key, least in lowest.items():
         if getattr(settings, key) < least:

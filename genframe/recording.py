@@ -125,7 +125,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         },
         "plugins": dict(assembly.builder.plugins),
         "device": str(assembly.compute.device),
-        "threads": torch.get_num_threads(),
+        "threads": config.training.threads,
         "precision": assembly.compute.precision,
         "command": sys.argv,
         "started_at": _now(),

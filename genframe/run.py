@@ -17,6 +17,7 @@ from genframe.recording import Recorder
 from genframe.registry import Registry
 from genframe.rundir import RunDirectory
 from genframe.training.batches import batches
+from genframe.training.device import cpu_threads
 from genframe.training.loop import train
 from genframe.training.signals import stop_on_signals
 
@@ -78,7 +79,7 @@ def _train(assembly: Assembly, recorder: Recorder) -> None:
     stream = batches(
         assembly.train, batch_size=training.batch_size, seed=assembly.config.seed, workers=training.workers
     )
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, cpu_threads(training.threads or 1):
         train(assembly.trainer, stream, training, recorder, stop)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from genframe.errors import ConfigError, nearest, quoted
 
-
 #: pydantic names the member of a union in the location of an error; a user has not written it.
 _UNION_TAGS = frozenset({"int", "float", "str", "bool", "none"})
 

@@ -17,6 +17,9 @@ import pytest
 from genframe.cli.main import main
 from genframe.registry import lookup
 
+# Several tests at a time share the cores; threads that wait for each other are slower than one. Set before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 EXTERNAL = Path(__file__).parent / "external"
 
 

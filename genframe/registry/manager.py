@@ -43,8 +43,9 @@ def load(plugin: PluginInfo) -> Loaded:
     """Imports a plugin and asks it for its specs."""
     loaded = Loaded()
     with _recording(plugin, loaded.broken):
+        module = _imported(plugin)
         blame.remember(plugin)
-        for hook, implementation in _implementations(_imported(plugin)):
+        for hook, implementation in _implementations(module):
             with _recording(plugin, loaded.broken):
                 loaded.specs.extend(Registered(spec, plugin) for spec in _specs(hook, implementation))
     return loaded

@@ -150,6 +150,11 @@ def test_a_defect_deep_below_a_plugin_is_still_the_plugins(stumbling):
     assert "JSONDecodeError" in result.err
 
 
+def test_a_plugin_that_could_not_be_imported_is_blamed_for_nothing(stumbling, tmp_path):
+    (tmp_path / "json.py").write_text("a file that only shares its name with the library")
+    assert "plugin 'clumsy'" in stumbling("json.loads('{')", imports="json").err
+
+
 def test_a_defect_of_an_installed_plugin_names_its_distribution(make_distribution, cli):
     make_distribution("genframe-clumsy", {"clumsy": RAISES.format(statement="1 / 0", imports="os")}, version="4.2")
     result = cli("plugins", "show", "stumbling")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from genframe.errors import ConfigError, PluginError
@@ -152,8 +155,10 @@ def test_plugins_folders_come_from_the_environment_too_and_each_counts_once(tmp_
     (tmp_path / "misty.py").write_text(noise("mist"))
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "dewy.py").write_text(noise("dew"))
-    monkeypatch.setenv("GENFRAME_PLUGINS_DIR", f"{tmp_path}:{tmp_path / 'more'}")
-    registry = load_registry([tmp_path, tmp_path / "more" / ".."])
+    monkeypatch.setenv("GENFRAME_PLUGINS_DIR", f"{tmp_path}{os.pathsep}{tmp_path / 'more'}")
+    monkeypatch.chdir(tmp_path)
+    registry = load_registry([tmp_path, tmp_path / "more" / "..", Path()])
+    assert not registry.broken
     assert registry.find("noise", "mist").plugin.name == "misty"
     assert registry.find("noise", "dew").plugin.name == "dewy"
 
@@ -167,10 +172,11 @@ def test_a_broken_file_takes_nothing_else_down(tmp_path):
         registry.find("noise", "wreck")
 
 
-def test_a_file_named_like_another_module_says_so_and_hides_nothing(tmp_path):
-    (tmp_path / "json.py").write_text(noise("mist"))
+@pytest.mark.parametrize("module", ["json", "tabnanny"], ids=["imported already", "not imported yet"])
+def test_a_file_named_like_another_module_says_so_and_hides_nothing(tmp_path, module):
+    (tmp_path / f"{module}.py").write_text(noise("mist"))
     (record,) = load_registry([tmp_path]).broken
-    assert "another module is called 'json'" in record.reason
+    assert f"another module is called '{module}'" in record.reason
 
 
 def test_a_plugins_folder_that_does_not_exist_is_a_usage_error(tmp_path):
