@@ -1,6 +1,7 @@
 """Pictures that explain themselves: a grid of samples with a title and a label beside each row.
 
-Samples are often 16 or 28 pixels wide, so a sheet enlarges them by whole pixels: what is shown is what was generated.
+Samples are often 8 or 28 pixels wide, so a sheet enlarges them: by whole pixels, where the reader wants to see what was
+generated, or smoothly, where the eye should see what the samples show.
 Only Pillow is needed, its own font included, and the same samples give the same bytes.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from genframe.errors import ConfigError, quoted
 from genframe.rundir.files import write_atomically
@@ -106,18 +107,19 @@ def to_uint8(images: Tensor) -> Tensor:
     return ((images.float() + 1.0) * 127.5).round().nan_to_num(0.0).clamp(0, 255).byte()
 
 
-def sheet(rows: Sequence[Row], *, title: str = "", column_labels: Sequence[str] = ()) -> Raster:
-    """A page with one strip of pictures a row, enlarged by whole pixels, a title and labels.
+def sheet(rows: Sequence[Row], *, title: str = "", column_labels: Sequence[str] = (), smooth: bool = False) -> Raster:
+    """A page with one strip of pictures a row, enlarged by a whole factor, a title and labels.
 
     Args:
         rows: from top to bottom, at least one; they may differ in length and in the size of their pictures.
         title: the first line; it wraps where the page is narrow.
         column_labels: above the first pictures.
+        smooth: enlarge by bicubic interpolation instead of by whole pixels.
 
     Raises:
         ConfigError: pictures that have not 1, 3 or 4 channels.
     """
-    tiles = [_shown(row.images) for row in rows]
+    tiles = [_shown(row.images, smooth) for row in rows]
     pitch = max(tile.shape[-1] for tile in tiles) + _GAP
     strips = [_strip(tile, pitch) for tile in tiles]
     labels = [_fitted(row.label, _font(_LABEL_SIZE), _LABEL_WIDTH) for row in rows]
@@ -154,10 +156,12 @@ def _place_rows(page: Image.Image, strips: Sequence[Image.Image], labels: Sequen
         top += strip.height + _GAP
 
 
-def _shown(images: Tensor) -> Tensor:
+def _shown(images: Tensor, smooth: bool) -> Tensor:
     """``uint8 (N, 3, H, W)``, enlarged."""
     pixels = _rgb(images.detach().cpu())
     factor = -(-SHOWN_SIDE // max(pixels.shape[-2:]))
+    if smooth and factor > 1:
+        return interpolate(pixels.float(), scale_factor=factor, mode="bicubic").round().clamp(0, 255).byte()
     return pixels.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
 
 

@@ -72,7 +72,7 @@ def _write_sheet(generator: LoadedGenerator, samples: Samples, target: Path) -> 
         "first": str(samples.first),
         "count": str(len(samples.output)),
     }
-    sheet(_rows(generator, samples), title=f"{generator.title}, seed {samples.seed}").save(target, info)
+    sheet(_rows(generator, samples), title=f"{generator.title}, seed {samples.seed}", smooth=True).save(target, info)
 
 
 def _write_folder(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:

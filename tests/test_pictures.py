@@ -45,6 +45,18 @@ def test_pictures_are_enlarged_by_whole_pixels_to_at_least_64(side, factor):
     assert page.shape == (side * factor + 2 * MARGIN,) * 2 + (3,)
 
 
+def test_a_smooth_sheet_has_the_same_size_and_no_steps():
+    ramp = torch.linspace(-1, 1, 8).expand(1, 1, 8, 8)
+    squares, smooth = (pixels(sheet([Row(images=ramp)], smooth=each)) for each in (False, True))
+    assert squares.shape == smooth.shape
+    line = smooth[MARGIN + 32, MARGIN : MARGIN + 64, 0].astype(int)
+    assert (
+        np.abs(np.diff(line)).max()
+        < np.abs(np.diff(squares[MARGIN + 32, MARGIN : MARGIN + 64, 0].astype(int))).max() / 4
+    )
+    assert (np.diff(line) >= 0).all()
+
+
 def test_the_longer_side_decides_for_oblong_pictures():
     page = pixels(sheet([Row(images=random_images(1, 1, 12, 20))]))
     assert page.shape == (12 * 4 + 2 * MARGIN, 20 * 4 + 2 * MARGIN, 3)

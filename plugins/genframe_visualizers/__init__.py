@@ -10,8 +10,19 @@ from genframe.specs import VisualizerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplesSettings:
-    """How many samples are shown.
+class SheetSettings:
+    """How samples are shown.
+
+    Attributes:
+        smooth: small samples are enlarged by interpolation; false shows each of their pixels as a square.
+    """
+
+    smooth: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesSettings(SheetSettings):
+    """How many samples are shown, and how.
 
     Attributes:
         columns: of each class, where there are classes.
@@ -25,8 +36,8 @@ class SamplesSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassGridSettings:
-    """How many samples are shown.
+class ClassGridSettings(SheetSettings):
+    """How many samples are shown, and how.
 
     Attributes:
         columns: of each class.

@@ -13,7 +13,7 @@ class ClassGrid:
 
     def __init__(self, settings: ClassGridSettings) -> None:
         check_positive("class-grid", columns=settings.columns)
-        self._columns = settings.columns
+        self._settings = settings
 
     def draw(self, view: RunView) -> Picture:
         """The sheet.
@@ -29,4 +29,4 @@ class ClassGrid:
                 "the visualizer 'class-grid' shows a row a class, and this run generates from "
                 f"{', '.join(problem.condition) or 'noise alone'}: draw 'samples' instead"
             )
-        return class_rows(view, field.classes, self._columns)
+        return class_rows(view, field.classes, self._settings.columns, smooth=self._settings.smooth)

@@ -44,14 +44,14 @@ def first_class(problem: Problem) -> Field | None:
     return fields[0] if fields and all(field.kind == "class" for field in fields) else None
 
 
-def class_rows(view: RunView, names: tuple[str, ...], columns: int) -> Raster:
+def class_rows(view: RunView, names: tuple[str, ...], columns: int, *, smooth: bool) -> Raster:
     """A row a class. Classes take turns, so row r and column c show sample ``c * len(names) + r``."""
     shown = names[:MOST_CLASSES]
     output = _taking_turns(view, len(names), len(shown), columns)
     by_class = output.reshape(columns, len(shown), *output.shape[1:]).transpose(0, 1)
     rows = [Row(label=name, images=tiles(samples)) for name, samples in zip(shown, by_class, strict=True)]
     hidden = f", first {len(shown)} of {len(names)} classes" if len(shown) < len(names) else ""
-    return sheet(rows, title=view.title + hidden)
+    return sheet(rows, title=view.title + hidden, smooth=smooth)
 
 
 def _taking_turns(view: RunView, classes: int, shown: int, columns: int) -> Tensor:

@@ -33,27 +33,29 @@ class SamplesGrid:
         field = first_class(problem)
         if field is not None:
             frames = problem.output.shape[0] if problem.output.kind == "frames" else 1
-            return class_rows(view, field.classes, max(1, self._settings.columns // frames))
+            columns = max(1, self._settings.columns // frames)
+            return class_rows(view, field.classes, columns, smooth=self._settings.smooth)
         sources = [name for name, field in problem.condition.items() if field.kind in PIXEL_KINDS]
         if sources or problem.output.kind == "frames":
-            return _beside(view, sources, self._settings.examples)
-        return _plain(view, self._settings.count)
+            return _beside(view, sources, self._settings)
+        return _plain(view, self._settings)
 
 
-def _plain(view: RunView, count: int) -> Raster:
-    images = view.samples(count).output
-    rows = [Row(images=images_NCHW) for images_NCHW in torch.split(images, math.ceil(count**0.5))]
-    return sheet(rows, title=view.title)
+def _plain(view: RunView, settings: SamplesSettings) -> Raster:
+    images = view.samples(settings.count).output
+    rows = [Row(images=images_NCHW) for images_NCHW in torch.split(images, math.ceil(settings.count**0.5))]
+    return sheet(rows, title=view.title, smooth=settings.smooth)
 
 
-def _beside(view: RunView, sources: list[str], count: int) -> Raster:
+def _beside(view: RunView, sources: list[str], settings: SamplesSettings) -> Raster:
     """A row a sample: what it was made from, then what was made."""
-    samples = view.samples(count)
-    rows = [Row(images=_alike(_parts(samples, sources, place))) for place in range(count)]
+    samples = view.samples(settings.examples)
+    rows = [Row(images=_alike(_parts(samples, sources, place))) for place in range(settings.examples)]
     headings: list[str] = []
     for name, part in zip([*sources, "output"], _parts(samples, sources, 0), strict=True):
         headings += [name] + [""] * (len(part) - 1)
-    return sheet(rows, title=view.title, column_labels=headings if sources else ())
+    labels = headings if sources else ()
+    return sheet(rows, title=view.title, column_labels=labels, smooth=settings.smooth)
 
 
 def _parts(samples: Samples, sources: list[str], place: int) -> list[Tensor]:

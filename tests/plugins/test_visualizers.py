@@ -26,7 +26,7 @@ def turns(count: int, kinds: int) -> dict[str, torch.Tensor]:
 
 
 def same_picture(picture, rows, **words) -> bool:
-    return picture.image.tobytes() == sheet(rows, **words).image.tobytes()
+    return picture.image.tobytes() == sheet(rows, smooth=True, **words).image.tobytes()
 
 
 @pytest.mark.parametrize("grid", [SamplesGrid(SamplesSettings(columns=5)), ClassGrid(ClassGridSettings(columns=5))])
