@@ -194,6 +194,8 @@ class Step(Protocol):
     def minimise(self, loss: Tensor, *roles: str) -> None:
         """Backward, the check that everything is finite, and the update of the networks with these roles.
 
+        Other networks that the loss runs through get no gradients, and none are computed for their weights.
+
         Raises:
             DivergenceError: before the update, where the loss or a gradient is not finite.
         """

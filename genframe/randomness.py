@@ -1,8 +1,10 @@
 """Random numbers by key: every number is a pure function of (key, index, position).
 
 There is no state to save, to share or to advance by accident: sample i is the same alone or among thousands, on one
-process or many, on any device. The bits come from Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-1, 2, 3", SC 2011), written in int64 tensor operations, so that the very same code runs on a CPU and on a GPU.
+process or many, on any device. The bits are SplitMix64's (Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014): the key is the seed of a stream, its i-th output the seed of sample i's own stream. It is
+written in int64 tensor operations, a dozen of them, so that the very same code runs on a CPU and on a GPU and a
+training step hardly notices it.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ import math
 import torch
 from torch import Tensor
 
-_MASK = 0xFFFFFFFF
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
+_GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as int64 has it; products and sums wrap around, as they should
+_MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 
 
 def derive_key(seed: int, purpose: str, *path: int) -> int:
@@ -30,40 +30,43 @@ def seeded_generator(key: int, device: torch.device | str = "cpu") -> torch.Gene
     return torch.Generator(device=device).manual_seed(key)
 
 
-def random_words(indices: Tensor, count: int, key: int) -> Tensor:
-    """``int64 (len(indices), count)`` with independent uniform values in [0, 2**32).
+def random_bits(indices: Tensor, count: int, key: int) -> Tensor:
+    """``int64 (len(indices), count)`` of independent uniform bits.
 
     Args:
-        indices: ``int64 (N,)``, each in [0, 2**63).
-        count: how many words for each index, at most 2**34.
-        key: the stream.
+        indices: ``int64 (N,)``.
+        count: how many for each index.
+        key: the stream, in [0, 2**63).
     """
-    blocks = torch.arange(-(-count // 4), device=indices.device, dtype=torch.int64)
-    shape = (len(indices), len(blocks))
-    c0 = blocks.expand(shape)
-    c1 = torch.zeros(shape, device=indices.device, dtype=torch.int64)
-    c2 = (indices & _MASK)[:, None].expand(shape)
-    c3 = (indices >> 32)[:, None].expand(shape)
-    k0, k1 = key & _MASK, (key >> 32) & _MASK
-    for _ in range(_ROUNDS):
-        p0, p1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = ((p1 >> 32) & _MASK) ^ c1 ^ k0, p1 & _MASK, ((p0 >> 32) & _MASK) ^ c3 ^ k1, p0 & _MASK
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
-    return torch.stack((c0, c1, c2, c3), dim=-1).flatten(1)[:, :count]
+    positions = torch.arange(1, count + 1, device=indices.device)
+    seeds_N = _mixed((indices + 1) * _GOLDEN + key)
+    return _mixed(seeds_N[:, None] + positions * _GOLDEN)
 
 
 def uniform(indices: Tensor, shape: tuple[int, ...], key: int) -> Tensor:
     """``float32 (len(indices), *shape)``, uniform on [0, 1), on a grid of 2**-24."""
-    words = random_words(indices, math.prod(shape), key)
-    return ((words >> 8).float() * 2.0**-24).reshape(len(indices), *shape)
+    bits = _upper(random_bits(indices, math.prod(shape), key), 24)
+    return bits.float().mul_(2.0**-24).view(len(indices), *shape)
 
 
 def normal(indices: Tensor, shape: tuple[int, ...], key: int) -> Tensor:
     """``float32 (len(indices), *shape)``, standard normal, by Box and Muller's transform."""
     count = math.prod(shape)
     pairs = -(-count // 2)
-    words = random_words(indices, 2 * pairs, key).float()
-    radius = (-2.0 * torch.log((words[:, :pairs] + 1.0) * 2.0**-32)).sqrt()
-    angle = words[:, pairs:] * (2.0 * math.pi * 2.0**-32)
+    bits = _upper(random_bits(indices, 2 * pairs, key), 32).float()
+    radius = (-2.0 * torch.log((bits[:, :pairs] + 1.0) * 2.0**-32)).sqrt()
+    angle = bits[:, pairs:] * (2.0 * math.pi * 2.0**-32)
     values = torch.cat((radius * angle.cos(), radius * angle.sin()), dim=1)
     return values[:, :count].reshape(len(indices), *shape)
+
+
+def _mixed(z: Tensor) -> Tensor:
+    """SplitMix64's output function."""
+    z = _upper(z, 34).bitwise_xor_(z).mul_(_MULTIPLIERS[0])
+    z = _upper(z, 37).bitwise_xor_(z).mul_(_MULTIPLIERS[1])
+    return _upper(z, 33).bitwise_xor_(z)
+
+
+def _upper(z: Tensor, bits: int) -> Tensor:
+    """The uppermost bits as a number; int64 shifts drag the sign along, which the mask cuts off."""
+    return (z >> (64 - bits)).bitwise_and_((1 << bits) - 1)

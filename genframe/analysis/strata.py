@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genframe.randomness import derive_key, random_words
+from genframe.randomness import derive_key, random_bits
 
 
 def stratified(labels: Tensor, count: int, purpose: str) -> Tensor:
@@ -25,7 +25,7 @@ def stratified(labels: Tensor, count: int, purpose: str) -> Tensor:
     Returns:
         ``bool (N,)``.
     """
-    order = random_words(torch.arange(len(labels)), 1, derive_key(0, purpose))[:, 0].argsort(stable=True)
+    order = random_bits(torch.arange(len(labels)), 1, derive_key(0, purpose))[:, 0].argsort(stable=True)
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label, share in enumerate(_shares(torch.bincount(labels).tolist(), count)):
         chosen[order[labels[order] == label][:share]] = True

@@ -97,7 +97,7 @@ def _implementations(module: Any) -> list[tuple[str, Callable[[], Any]]]:
 def _specs(hook: str, implementation: Callable[[], Any]) -> list[Spec]:
     specs = list(implementation())
     for spec in specs:
-        if not isinstance(spec, _CLASSES[hook]) or not isinstance(spec.api, int):
+        if not isinstance(spec, _CLASSES[hook]):
             raise _MalformedError(
                 f"its {hook} returned {spec!r}, and each item must be a {_CLASSES[hook].__name__} of genframe.specs"
             )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from genframe.errors import DivergenceError, quoted
 from genframe.interfaces import Algorithm, Batch
@@ -57,12 +57,14 @@ class Trainer:
     def update(self, loss: Tensor, roles: Sequence[str], number: int) -> None:
         """Backward, the check that all is finite, the updates, the running averages."""
         optimizers = [self.optimizers[role] for role in roles]
+        parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         # Backward runs outside autocast, as PyTorch asks for.
         with torch.autocast(self._compute.device.type, enabled=False):
-            loss.backward()  # type: ignore[no-untyped-call]
-        if not torch.isfinite(loss.detach() + get_total_norm(_gradients(optimizers))):
+            loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+        norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+        if not math.isfinite(torch.stack([loss.detach(), *norms]).sum().item()):
             raise _diverged(loss, roles, number)
         for role, optimizer in zip(roles, optimizers, strict=True):
             optimizer.step()
@@ -111,11 +113,6 @@ class TrainingStep:
     def minimise(self, loss: Tensor, *roles: str) -> None:
         """Backward, check, update; see `genframe.interfaces.Step.minimise`."""
         self._trainer.update(loss, roles, self.number)
-
-
-def _gradients(optimizers: Sequence[torch.optim.Optimizer]) -> list[Tensor]:
-    parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
-    return [p.grad for p in parameters if p.grad is not None]
 
 
 def _diverged(loss: Tensor, roles: Sequence[str], number: int) -> DivergenceError:

@@ -71,21 +71,31 @@ class Adversarial:
         if self._settings.one_update_per_batch:
             updates = (updates[step.number % len(updates)],)
         values: dict[str, Tensor] = {}
+        fake = None
         for place, role in enumerate(updates):
-            update = self._update_critic if role == "critic" else self._update_generator
-            values |= update(networks, batch, step, f"{place}")
+            if role == "critic":
+                fake = self._generated(networks, batch, step, f"{place}")
+                values |= self._update_critic(networks, batch, fake.detach(), step, f"{place}")
+            else:
+                # The samples that the critic was just shown serve the generator too: it has not changed since.
+                output = self._generated(networks, batch, step, f"{place}") if fake is None else fake
+                values |= self._update_generator(networks, batch, output, step, f"{place}")
+                fake = None
         return values
 
     def generator(self, networks: Mapping[str, nn.Module]) -> Generator:
         """The network of that role."""
         return cast(Generator, networks["generator"])
 
+    def _generated(self, networks: Mapping[str, nn.Module], batch: Batch, step: Step, place: str) -> Tensor:
+        noise = self._noise.draw(step.indices, step.key(f"noise/{place}")) if self._noise else None
+        output: Tensor = networks["generator"](noise, self._divided(batch)[1])
+        return output
+
     def _update_critic(
-        self, networks: Mapping[str, nn.Module], batch: Batch, step: Step, place: str
+        self, networks: Mapping[str, nn.Module], batch: Batch, fake: Tensor, step: Step, place: str
     ) -> Mapping[str, Tensor]:
         real, condition = self._divided(batch)
-        with torch.no_grad():
-            fake = networks["generator"](self._draw(step, place), condition)
         real, fake = self._augmented(real, step, f"{place}/real"), self._augmented(fake, step, f"{place}/fake")
         critic = cast(Critic, networks["critic"])
         critique_real, critique_fake = critic(real, condition), critic(fake, condition)
@@ -101,30 +111,21 @@ class Adversarial:
         }
 
     def _update_generator(
-        self, networks: Mapping[str, nn.Module], batch: Batch, step: Step, place: str
+        self, networks: Mapping[str, nn.Module], batch: Batch, output: Tensor, step: Step, place: str
     ) -> Mapping[str, Tensor]:
         real, condition = self._divided(batch)
         critic = cast(Critic, networks["critic"])
-        # The critic's own gradients are not wanted here: leaving them out saves about 8% of the step's arithmetic.
-        networks["critic"].requires_grad_(False)
-        try:
-            output = networks["generator"](self._draw(step, place), condition)
-            fake = critic(self._augmented(output, step, f"{place}/fake"), condition)
-            seen = critic(self._augmented(real, step, f"{place}/real"), condition) if self._objective.pairs else None
-            loss = self._objective.generator(seen, fake)
-            for term in self._terms:
-                loss = loss + term(batch, output, seen, fake)
-            step.minimise(loss, "generator")
-        finally:
-            networks["critic"].requires_grad_(True)
+        fake = critic(self._augmented(output, step, f"{place}/fake"), condition)
+        seen = critic(self._augmented(real, step, f"{place}/real"), condition) if self._objective.pairs else None
+        loss = self._objective.generator(seen, fake)
+        for term in self._terms:
+            loss = loss + term(batch, output, seen, fake)
+        step.minimise(loss, "generator")
         return {"generator_loss": loss.detach()}
 
     def _divided(self, batch: Batch) -> tuple[Tensor, Condition]:
         output = self._settings.output
         return batch[output], {name: values for name, values in batch.items() if name != output}
-
-    def _draw(self, step: Step, place: str) -> Tensor | None:
-        return self._noise.draw(step.indices, step.key(f"noise/{place}")) if self._noise else None
 
     def _augmented(self, samples: Tensor, step: Step, purpose: str) -> Tensor:
         for number, augmentation in enumerate(self._augmentations):
@@ -133,7 +134,7 @@ class Adversarial:
 
 
 def _mean_logit(critique: Critique) -> Tensor:
-    return torch.stack([logits.detach().float().mean() for logits in critique.logits]).mean()
+    return torch.cat([logits.detach().flatten() for logits in critique.logits]).float().mean()
 
 
 def _check(settings: AdversarialSettings) -> None:

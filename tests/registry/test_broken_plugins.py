@@ -64,7 +64,7 @@ BROKEN = {
     "version-in-words": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n"
         "    yield NoiseSpec(name='worded', summary='Says', factory='a:b', api='2')",
-        "each item must be a NoiseSpec",
+        "ValueError: the api of noise 'worded' is a version from 1 on",
     ),
 }
 
