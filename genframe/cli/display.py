@@ -6,13 +6,17 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from genframe.cli.figures import figure_line
+from genframe.specs import MetricSpec
+
 if TYPE_CHECKING:
     from genframe.interfaces import RunView
+    from genframe.registry import Registry
     from genframe.run import Run
 
 #: How many seconds apart plain lines are.
@@ -22,7 +26,8 @@ PLAIN_EVERY = 10.0
 class Display:
     """An observer that shows how a run is doing. Progress goes to stderr, the summary to stdout."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("step"),
@@ -89,18 +94,12 @@ class Display:
         seconds = run.summary["timings"]["seconds"]
         console.print(f"\ndone in {seconds:.0f} s; final picture: {run.picture}")
         for name, entry in run.summary["metrics"].items():
-            console.print(f"  {name}: {_figure(entry)}", markup=False)
+            spec = cast(MetricSpec, self._registry.find_spec("metric", name))
+            console.print(f"  {figure_line(spec, entry)}", markup=False)
         console.print("\nworth trying next:")
         for command in _suggestions(run):
             console.print(f"  {command}", markup=False)
         console.print(f"\n{run.directory}", markup=False)
-
-
-def _figure(entry: Mapping[str, Any]) -> str:
-    if "skipped" in entry:
-        return f"not measured: {entry['skipped']}"
-    protocol = ", ".join(f"{key} {value}" for key, value in entry["protocol"].items())
-    return f"{entry['value']:.4g}  ({protocol})"
 
 
 def _suggestions(run: Run) -> list[str]:

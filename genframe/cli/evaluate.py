@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -35,9 +36,11 @@ def evaluate(
     genframe evaluate runs/cdcgan-digits-0001 --metric nn1 --json
     """
     from genframe.build import build_part
+    from genframe.cli.figures import figure_line
     from genframe.cli.parts import metrics_of, view_of
     from genframe.loading import load_generator
     from genframe.registry import load_registry
+    from genframe.specs import MetricSpec
 
     registry = load_registry(plugins_dirs)
     generator = load_generator(run, registry)
@@ -51,5 +54,5 @@ def evaluate(
         click.echo(json.dumps(results))
         return
     for name, result in results.items():
-        protocol = ", ".join(f"{key} {value}" for key, value in result["protocol"].items())
-        click.echo(f"{name}: {result['value']:.4g}  ({protocol})")
+        click.echo(figure_line(cast(MetricSpec, registry.find_spec("metric", name)), result))
+        click.echo("".join(f"  {key}: {value}\n" for key, value in result["protocol"].items()), nl=False)

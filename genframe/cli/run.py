@@ -74,6 +74,6 @@ def run(
     from genframe.cli.display import Display
     from genframe.run import run as execute
 
-    with Display() as display:
+    with Display(registry) as display:
         finished = execute(config, registry, output_dir=output_dir, observers=[display])
     display.summarise(finished)
