@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,9 +107,17 @@ class Display:
 
 
 def _suggestions(run: Run) -> list[str]:
-    directory = run.directory
+    program, directory = _program(), shlex.quote(str(run.directory))
     return [
-        f"genframe sample {directory} -n 64 --seed 1",
-        f"genframe visualize {directory} samples --set columns=16 --output samples.png",
-        f"genframe run --config {directory}/config.toml --seed 1",
+        f"{program} sample {directory} -n 64 --seed 1",
+        f"{program} visualize {directory} samples --set columns=16 --output samples.png",
+        f"{program} run --config {directory}/config.toml --seed 1",
     ]
+
+
+def _program() -> str:
+    """What the user can type to run this program: its path, where a virtual environment is not activated."""
+    if shutil.which("genframe"):
+        return "genframe"
+    started = Path(sys.argv[0])
+    return os.path.relpath(started) if started.name == "genframe" else "python -m genframe"
