@@ -91,15 +91,15 @@ def _write_folder(generator: LoadedGenerator, chunks: Iterator[Samples], target:
 
 
 def _rows(generator: LoadedGenerator, samples: Samples) -> list[Row]:
-    """A row a class where classes are known, else rows of about as many as there are rows."""
+    """The samples class by class where classes are known, in rows that suit the eye."""
     labels, names = _labels(generator, samples), _class_names(generator)
-    if int(labels.max()) >= 0:
-        return [
-            Row(label=names[c], images=samples.output[labels == c].flatten(0, -4)) for c in sorted(set(labels.tolist()))
-        ]
-    images = samples.output.flatten(0, -4)
-    width = max(1, round(len(images) ** 0.5))
-    return [Row(label="", images=images[start : start + width]) for start in range(0, len(images), width)]
+    width = min(max(round(len(samples.output) ** 0.5), 8), 16)
+    rows: list[Row] = []
+    for label in sorted(set(labels.tolist())):
+        parts = torch.split(samples.output[labels == label].flatten(0, -4), width)
+        texts = [names[label] if label >= 0 else "", *[""] * (len(parts) - 1)]
+        rows += [Row(label=text, images=part) for text, part in zip(texts, parts, strict=True)]
+    return rows
 
 
 def _labels(generator: LoadedGenerator, samples: Samples) -> Tensor:
