@@ -16,11 +16,17 @@ class ImageSettings:
 
     Attributes:
         image_size: ``32`` or ``"32"`` for a square, ``"48x64"`` for 48 rows of 64 pixels; None is the dataset's own.
+        channels: 1 for grey, 3 for colour, 4 to keep transparency; None is the dataset's own, without transparency.
         mirror: flip half of the training pictures left to right, anew each epoch. The held-out part never is.
+        crop: show a random part of each training picture, at least this fraction of each side; 1 is off.
+        translate: shift each training picture by up to this fraction of each side; 0 is off.
     """
 
     image_size: int | str | None = None
+    channels: int | None = None
     mirror: bool = False
+    crop: float = 1.0
+    translate: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,30 +14,20 @@ from sklearn.datasets import load_digits
 
 from genframe.analysis.strata import stratified
 from genframe_datasets import ImageSettings
-from genframe_datasets.memory import MemoryDataset
-from genframe_datasets.sizes import parse_size, resized
+from genframe_datasets.parted import PartedDataset
+from genframe_datasets.pictures import in_memory
 
 #: Leaves exactly 1,500 to train on.
 HELDOUT = 297
 
-NATIVE_SIZE = (8, 8)
 
-
-def open_digits(settings: ImageSettings) -> MemoryDataset:
+def open_digits(settings: ImageSettings) -> PartedDataset:
     """``image`` uint8 ``(1, H, W)`` and ``label``; 1,500 for training and a fixed 297 held out, stratified.
 
     Raises:
         ConfigError: an image size that makes no sense.
     """
-    size = parse_size(settings.image_size, NATIVE_SIZE)
     levels, labels = (torch.from_numpy(array) for array in load_digits(return_X_y=True))
-    native = (levels.reshape(-1, 1, *NATIVE_SIZE) * (255.0 / 16.0)).round().byte()
-    labels = labels.long()
-    return MemoryDataset(
-        images=resized(native, size),
-        labels=labels,
-        classes=tuple(str(digit) for digit in range(10)),
-        heldout=stratified(labels, HELDOUT, "digits held out"),
-        members=torch.arange(len(labels)),
-        mirror=settings.mirror,
-    )
+    images = (levels.reshape(-1, 1, 8, 8) * (255.0 / 16.0)).round().byte()
+    heldout = stratified(labels.long(), HELDOUT, "digits held out")
+    return in_memory(images, labels.long(), tuple("0123456789"), heldout, settings)

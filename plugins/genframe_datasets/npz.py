@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genframe.analysis.strata import stratified
 from genframe.errors import ConfigError, DataError, quoted
 from genframe_datasets import NpzSettings
-from genframe_datasets.memory import MemoryDataset
-from genframe_datasets.sizes import parse_size, resized
+from genframe_datasets.parted import PartedDataset, tenth
+from genframe_datasets.pictures import in_memory
 
 Array = NDArray[Any]
 
@@ -31,7 +30,7 @@ _KNOWN = ("images", "labels", "x_train", "y_train", "x_test", "y_test", "class_n
 _PLAUSIBLE_CLASSES = 1000
 
 
-def open_npz(settings: NpzSettings) -> MemoryDataset:
+def open_npz(settings: NpzSettings) -> PartedDataset:
     """``image`` uint8 ``(C, H, W)``, and ``label`` where there are labels.
 
     Held out is the file's own test part, else a fixed tenth, stratified. Nothing is unpickled.
@@ -54,23 +53,14 @@ def open_npz(settings: NpzSettings) -> MemoryDataset:
 
 def _dataset(
     settings: NpzSettings, path: Path, arrays: Mapping[str, Array], parts: list[tuple[Tensor, str]]
-) -> MemoryDataset:
+) -> PartedDataset:
     images = _joined([pictures for pictures, _ in parts], path)
     labels = _labels(arrays, parts, path)
     classes = () if labels is None else _classes(arrays, labels, path)
-    size = parse_size(settings.image_size, (images.shape[-2], images.shape[-1]))
     heldout = torch.arange(len(images)) >= len(parts[0][0])
     if len(parts) == 1:
-        strata = torch.zeros(len(images), dtype=torch.int64) if labels is None else labels
-        heldout = stratified(strata, max(1, len(images) // 10), "npz heldout")
-    return MemoryDataset(
-        images=resized(images, size),
-        labels=labels,
-        classes=classes,
-        heldout=heldout,
-        members=torch.arange(len(images)),
-        mirror=settings.mirror,
-    )
+        heldout = tenth(labels, len(images), "npz heldout")
+    return in_memory(images, labels, classes, heldout, settings)
 
 
 def _arrays(path: Path) -> Mapping[str, Array]:

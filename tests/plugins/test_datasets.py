@@ -152,7 +152,7 @@ def test_held_out_pictures_are_never_mirrored_and_the_stored_ones_stay_as_they_a
     dataset, plain = open_digits(ImageSettings(mirror=True)), open_digits(ImageSettings())
     everything(dataset.split("train"))
     assert torch.equal(everything(dataset.split("heldout"))["image"], everything(plain.split("heldout"))["image"])
-    assert torch.equal(dataset.images, plain.images)
+    assert torch.equal(dataset.store.tensors["image"], plain.store.tensors["image"])
 
 
 # npz
