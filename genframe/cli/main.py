@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sample": ("genframe.cli.sample:sample", "Draw samples from a run, by class, seed and index"),
     "visualize": ("genframe.cli.visualize:visualize", "Draw a picture of a run with any visualizer"),
     "evaluate": ("genframe.cli.evaluate:evaluate", "Measure a run with any metric"),
+    "data": ("genframe.cli.data:data", "List datasets, look into one"),
     "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show one part"),
     "doctor": ("genframe.cli.doctor:doctor", "Check torch, devices, Triton and every plugin"),
 }

@@ -1,7 +1,7 @@
-"""Pictures in an ``.npz``: what ``genframe sample --output FILE.npz`` writes, and the layout of Keras' datasets.
+"""Pictures in an ``.npz``: what ``genframe sample --output FILE.npz`` writes, Keras' layout, and pairs of pictures.
 
-Either ``images`` with optional ``labels`` (-1 everywhere: none), or ``x_train`` with optional ``y_train``, ``x_test``
-and ``y_test``; in both, ``class_names`` where classes have names.
+Which arrays a file has says which layout it is; see `LAYOUTS`. Beside them, ``class_names`` names the classes and
+``attribute_names`` the attributes.
 """
 
 from __future__ import annotations
@@ -18,20 +18,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genframe.errors import ConfigError, DataError, quoted
+from genframe.shapes import Field
 from genframe_datasets import NpzSettings
-from genframe_datasets.parted import PartedDataset, tenth
-from genframe_datasets.pictures import in_memory
+from genframe_datasets.parted import Memory, PartedDataset, tenth
+from genframe_datasets.pictures import augment_of, brought
 
 Array = NDArray[Any]
 
-_KNOWN = ("images", "labels", "x_train", "y_train", "x_test", "y_test", "class_names")
+#: Field -> the arrays of the training and of the test part; a layout is recognised by its training pictures.
+LAYOUTS: tuple[Mapping[str, tuple[str, str]], ...] = (
+    {"image": ("images", ""), "label": ("labels", ""), "attributes": ("attributes", ""), "source": ("sources", "")},
+    {
+        "image": ("x_train", "x_test"),
+        "label": ("y_train", "y_test"),
+        "attributes": ("attributes_train", "attributes_test"),
+    },
+    {"image": ("photo_train", "photo_val"), "source": ("label_train", "label_val")},
+    {"image": ("B_train", "B_test"), "source": ("A_train", "A_test")},
+)
+
+_NAMES = ("class_names", "attribute_names")
+_KNOWN = {name for layout in LAYOUTS for names in layout.values() for name in names} | set(_NAMES)
 
 #: Without names for the classes, a label beyond this in a smaller file is taken for a mistake.
 _PLAUSIBLE_CLASSES = 1000
 
 
 def open_npz(settings: NpzSettings) -> PartedDataset:
-    """``image`` uint8 ``(C, H, W)``, and ``label`` where there are labels.
+    """``image``, and what else the file has: ``label`` (a class), ``attributes``, ``source`` (a picture).
 
     Held out is the file's own test part, else a fixed tenth, stratified. Nothing is unpickled.
 
@@ -43,24 +57,42 @@ def open_npz(settings: NpzSettings) -> PartedDataset:
         raise ConfigError("the dataset 'npz' reads a file: give its path, as in --data pictures.npz")
     path = Path(settings.path)
     arrays = _arrays(path)
-    names = ("x_train", "y_train", "x_test", "y_test") if "x_train" in arrays else ("images", "labels", "", "")
-    train, test = _pictures(arrays, names[0], path), _pictures(arrays, names[2], path)
-    if train is None:
-        raise DataError(f"{path} has neither 'images' nor 'x_train', but {quoted(arrays)}; one of them holds pictures")
-    parts = [(train, names[1])] if test is None else [(train, names[1]), (test, names[3])]
-    return _dataset(settings, path, arrays, parts)
+    layout = next((layout for layout in LAYOUTS if layout["image"][0] in arrays), None)
+    if layout is None:
+        wanted = " or ".join(f"'{layout['image'][0]}'" for layout in LAYOUTS)
+        raise DataError(f"{path} has none of {wanted}, but {quoted(arrays)}; one of them holds pictures")
+    return _dataset(settings, path, arrays, layout)
 
 
 def _dataset(
-    settings: NpzSettings, path: Path, arrays: Mapping[str, Array], parts: list[tuple[Tensor, str]]
+    settings: NpzSettings, path: Path, arrays: Mapping[str, Array], layout: Mapping[str, tuple[str, str]]
 ) -> PartedDataset:
-    images = _joined([pictures for pictures, _ in parts], path)
-    labels = _labels(arrays, parts, path)
-    classes = () if labels is None else _classes(arrays, labels, path)
-    heldout = torch.arange(len(images)) >= len(parts[0][0])
+    parts = [_pictures(arrays, name, path) for name in layout["image"] if name in arrays]
+    images = _joined(parts, layout["image"], path)
+    counts = [len(part) for part in parts]
+    columns = {field: _column(arrays, names, counts, path) for field, names in layout.items() if field != "image"}
+    fields, tensors = _described(images, columns, arrays, path, settings)
+    heldout = torch.arange(len(images)) >= counts[0]
     if len(parts) == 1:
-        heldout = tenth(labels, len(images), "npz heldout")
-    return in_memory(images, labels, classes, heldout, settings)
+        heldout = tenth(tensors.get("label"), len(images), "npz heldout")
+    return PartedDataset.of(Memory(fields=fields, tensors=tensors), heldout, augment_of(settings))
+
+
+def _described(
+    images: Tensor, columns: Mapping[str, Array | None], arrays: Mapping[str, Array], path: Path, settings: NpzSettings
+) -> tuple[dict[str, Field], dict[str, Tensor]]:
+    """The fields of a sample, and the tensor of each."""
+    tensors = {"image": brought(images, settings)}
+    fields = {"image": Field(kind="image", shape=tuple(tensors["image"].shape[1:]))}
+    if (column := columns.get("label")) is not None and (labels := _labels(column, path)) is not None:
+        tensors["label"] = labels
+        fields["label"] = Field(kind="class", classes=_classes(arrays, labels, path))
+    if (column := columns.get("attributes")) is not None:
+        tensors["attributes"], fields["attributes"] = _attributes(column, arrays, path)
+    if (column := columns.get("source")) is not None:
+        tensors["source"] = brought(_as_pictures(column, "the sources", path), settings)
+        fields["source"] = Field(kind="image", shape=tuple(tensors["source"].shape[1:]))
+    return fields, tensors
 
 
 def _arrays(path: Path) -> Mapping[str, Array]:
@@ -75,39 +107,53 @@ def _arrays(path: Path) -> Mapping[str, Array]:
         raise DataError(f"{path} cannot be read: {error}; write plain arrays with numpy.savez") from None
 
 
-def _pictures(arrays: Mapping[str, Array], name: str, path: Path) -> Tensor | None:
-    """``uint8 (N, C, H, W)``; None where the file has no such array."""
-    if name not in arrays:
-        return None
-    array = arrays[name]
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] not in (1, 3, 4) or 0 in array.shape:
+def _pictures(arrays: Mapping[str, Array], name: str, path: Path) -> Tensor:
+    return _as_pictures(arrays[name], f"'{name}'", path)
+
+
+def _as_pictures(array: Array, title: str, path: Path) -> Tensor:
+    """``uint8 (N, C, H, W)``."""
+    shaped = array[..., None] if array.ndim == 3 else array
+    if shaped.dtype != np.uint8 or shaped.ndim != 4 or shaped.shape[-1] not in (1, 3, 4) or 0 in shaped.shape:
         raise DataError(
-            f"'{name}' in {path} is {array.dtype} {arrays[name].shape}; pictures are uint8 of the shape (N, H, W) or "
+            f"{title} in {path} is {array.dtype} {array.shape}; pictures are uint8 of the shape (N, H, W) or "
             "(N, H, W, C), with 1, 3 or 4 channels"
         )
-    return torch.from_numpy(array).movedim(-1, 1).contiguous()
+    return torch.from_numpy(shaped).movedim(-1, 1).contiguous()
 
 
-def _joined(parts: list[Tensor], path: Path) -> Tensor:
+def _joined(parts: list[Tensor], names: tuple[str, str], path: Path) -> Tensor:
     if len({part.shape[1:] for part in parts}) > 1:
         shapes = " and ".join(str(tuple(part.movedim(1, -1).shape)) for part in parts)
-        raise DataError(f"the pictures of {path} differ in size or channels: 'x_train' and 'x_test' are {shapes}")
+        raise DataError(f"the pictures of {path} differ in size or channels: {quoted(names)} are {shapes}")
     images = torch.cat(parts)
     if len(images) < 2:
         raise DataError(f"{path} has 1 picture; at least 2 are needed, one to train on and one to hold out")
     return images
 
 
-def _labels(arrays: Mapping[str, Array], parts: list[tuple[Tensor, str]], path: Path) -> Tensor | None:
-    """``int64 (N,)`` of all parts; None where there are none."""
-    present = [name in arrays for _, name in parts]
-    if not all(present):
-        if any(present):
-            raise DataError(f"{path} has labels for one part only; give 'y_train' and 'y_test', or neither")
+def _column(arrays: Mapping[str, Array], names: tuple[str, str], counts: list[int], path: Path) -> Array | None:
+    """One row a picture of all parts; None where the file has no such array."""
+    wanted = names[: len(counts)]
+    present = [name for name in wanted if name in arrays]
+    if not present:
         return None
-    labels = torch.cat([_label_array(arrays[name], name, len(pictures), path) for pictures, name in parts])
+    if len(present) < len(wanted):
+        raise DataError(f"{path} has '{present[0]}' for one part only; give {quoted(wanted)}, or neither")
+    for name, count in zip(wanted, counts, strict=True):
+        if arrays[name].ndim == 0 or len(arrays[name]) != count:
+            raise DataError(f"'{name}' in {path} has the shape {arrays[name].shape} for {count} pictures: one row each")
+    rows = [arrays[name].reshape(-1) if arrays[name].shape[1:] == (1,) else arrays[name] for name in wanted]
+    if len({row.shape[1:] for row in rows}) > 1:
+        raise DataError(f"{quoted(wanted)} in {path} differ in shape: {[arrays[name].shape for name in wanted]}")
+    return np.concatenate(rows)
+
+
+def _labels(column: Array, path: Path) -> Tensor | None:
+    """``int64 (N,)``; None where all are -1."""
+    if column.dtype.kind not in "iu" or column.ndim != 1:
+        raise DataError(f"the labels in {path} are {column.dtype} {column.shape}; labels are integers, one a picture")
+    labels = torch.from_numpy(column.astype(np.int64))
     if bool((labels == -1).all()):
         return None
     if int(labels.min()) < 0:
@@ -115,14 +161,24 @@ def _labels(arrays: Mapping[str, Array], parts: list[tuple[Tensor, str]], path: 
     return labels
 
 
-def _label_array(array: Array, name: str, count: int, path: Path) -> Tensor:
-    flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if flat.dtype.kind not in "iu" or flat.shape != (count,):
+def _attributes(column: Array, arrays: Mapping[str, Array], path: Path) -> tuple[Tensor, Field]:
+    """Several labels at once where all are 0 or 1, else continuous values."""
+    if column.ndim != 2 or column.dtype.kind not in "biuf" or not np.isfinite(column.astype(np.float64)).all():
         raise DataError(
-            f"'{name}' in {path} is {array.dtype} {array.shape}; labels are integers of the shape ({count},), one a "
-            "picture"
+            f"the attributes in {path} are {column.dtype} {column.shape}; they are finite numbers of the shape (N, K)"
         )
-    return torch.from_numpy(flat.astype(np.int64))
+    values = torch.from_numpy(column.astype(np.float32))
+    if not bool(((values == 0) | (values == 1)).all()):
+        return values, Field(kind="vector", shape=(values.shape[1],))
+    names = arrays.get("attribute_names")
+    if names is None:
+        names = np.array([f"attribute {place}" for place in range(values.shape[1])])
+    if names.dtype.kind != "U" or names.shape != (values.shape[1],):
+        raise DataError(
+            f"'attribute_names' in {path} is {names.dtype} {names.shape}; it names each of the {values.shape[1]} "
+            "attributes, in text"
+        )
+    return values, Field(kind="multilabel", shape=(values.shape[1],), classes=tuple(names.tolist()))
 
 
 def _classes(arrays: Mapping[str, Array], labels: Tensor, path: Path) -> tuple[str, ...]:

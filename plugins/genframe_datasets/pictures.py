@@ -33,14 +33,19 @@ def in_memory(
         heldout: ``bool (N,)``, which pictures are held out.
         settings: size, channels and random changes.
     """
-    size = parse_size(settings.image_size, (images.shape[-2], images.shape[-1]))
-    images = with_channels(resized(images, size), wanted_channels(settings.channels, images.shape[1]))
+    images = brought(images, settings)
     fields = {"image": Field(kind="image", shape=tuple(images.shape[1:]))}
     tensors = {"image": images}
     if labels is not None:
         fields["label"] = Field(kind="class", classes=classes)
         tensors["label"] = labels
     return PartedDataset.of(Memory(fields=fields, tensors=tensors), heldout, augment_of(settings))
+
+
+def brought(images: Tensor, settings: ImageSettings) -> Tensor:
+    """``uint8 (N, C, H, W)`` at the size and with the channels that the settings ask for."""
+    size = parse_size(settings.image_size, (images.shape[-2], images.shape[-1]))
+    return with_channels(resized(images, size), wanted_channels(settings.channels, images.shape[1]))
 
 
 def wanted_channels(wanted: int | None, native: int) -> int:

@@ -10,7 +10,9 @@ from sklearn.datasets import load_digits
 
 from genframe.errors import ConfigError, DataError
 from genframe.settings import validated
+from genframe.shapes import Field
 from genframe_datasets import ImageSettings, NpzSettings, genframe_datasets
+from genframe_datasets.augment import Augment
 from genframe_datasets.digits import open_digits
 from genframe_datasets.npz import open_npz
 from genframe_datasets.sizes import parse_size, resized
@@ -218,9 +220,9 @@ def test_real_photographs_are_read_with_their_names(shared_data):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({}, "neither 'images' nor 'x_train', but none"),
-        ({"labels": LABELS}, "neither 'images' nor 'x_train', but 'labels'"),
-        ({"x_test": PICTURES}, "neither 'images' nor 'x_train', but 'x_test'"),
+        ({}, "none of 'images' or 'x_train' .*, but none"),
+        ({"labels": LABELS}, "none of 'images' or 'x_train' .*, but 'labels'"),
+        ({"x_test": PICTURES}, "none of 'images' or 'x_train' .*, but 'x_test'"),
         ({"images": PICTURES.astype(np.float32)}, r"'images' in .* is float32 \(40, 6, 8, 3\); pictures are uint8"),
         ({"images": PICTURES[0, 0]}, r"is uint8 \(8, 3\); pictures"),
         ({"images": PICTURES.transpose(0, 3, 1, 2)}, r"\(40, 3, 6, 8\); pictures .* with 1, 3 or 4 channels"),
@@ -228,14 +230,14 @@ def test_real_photographs_are_read_with_their_names(shared_data):
         ({"images": PICTURES[:1]}, "has 1 picture; at least 2"),
         ({"images": np.array([{}, {}])}, "cannot be read: Object arrays"),
         ({"images": PICTURES, "labels": np.array([None] * 40)}, "cannot be read: Object arrays"),
-        ({"images": PICTURES, "labels": LABELS[:39]}, r"'labels' in .* is int64 \(39,\).* of the shape \(40,\)"),
-        ({"images": PICTURES, "labels": LABELS * 1.0}, r"'labels' in .* is float64 \(40,\); labels are integers"),
+        ({"images": PICTURES, "labels": LABELS[:39]}, r"'labels' in .* has the shape \(39,\) for 40 pictures"),
+        ({"images": PICTURES, "labels": LABELS * 1.0}, r"the labels in .* are float64 \(40,\); labels are integers"),
         ({"images": PICTURES, "labels": LABELS - 1}, "has the label -1; labels count from 0"),
         ({"images": PICTURES, "labels": LABELS + 10**9}, "has the label 1000000003 and 40 pictures"),
         ({"images": PICTURES, "labels": LABELS, "class_names": np.array(["a", "b"])}, "it names every class, 0 to 3"),
         ({"images": PICTURES, "labels": LABELS, "class_names": np.arange(4)}, "'class_names' in .* in text"),
         ({"x_train": PICTURES, "x_test": PICTURES[:, :5]}, r"differ in size .* \(40, 6, 8, 3\) and \(40, 5, 8, 3\)"),
-        ({"x_train": PICTURES, "y_train": LABELS, "x_test": PICTURES}, "labels for one part only"),
+        ({"x_train": PICTURES, "y_train": LABELS, "x_test": PICTURES}, "'y_train' for one part only"),
     ],
 )
 def test_a_fault_in_a_file_is_a_sentence_that_names_the_file(saved, arrays, sentence):
@@ -280,3 +282,87 @@ def test_a_damaged_file_is_a_sentence(tmp_path, damage):
 def test_only_names_of_npz_files_are_claimed(tmp_path):
     (claims,) = [spec.opens for spec in genframe_datasets() if spec.opens]
     assert [name for name in ("a.npz", "b.NPZ", "c.npy", "d", "npz") if claims(tmp_path / name)] == ["a.npz", "b.NPZ"]
+
+
+def test_pairs_of_pictures_are_a_picture_and_its_source(saved):
+    photos, drawings = (np.random.default_rng(i).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8) for i in (0, 1))
+    path = saved(photo_train=photos[:9], label_train=drawings[:9], photo_val=photos[9:], label_val=drawings[9:]).path
+    dataset = open_npz(NpzSettings(path=path))
+    heldout = dataset.split("heldout").read(range(3), epoch=0, seed=0)
+    assert list(dataset.fields) == ["image", "source"]
+    assert torch.equal(heldout["image"], torch.from_numpy(photos[9:]).movedim(-1, 1))
+    assert torch.equal(heldout["source"], torch.from_numpy(drawings[9:]).movedim(-1, 1))
+
+
+def test_the_facades_are_192_pairs(shared_data):
+    dataset = open_npz(NpzSettings(path=str(shared_data / "facades" / "facades_128.npz")))
+    assert (len(dataset.split("train")), len(dataset.split("heldout"))) == (160, 32)
+    shapes = {name: field.shape for name, field in dataset.fields.items()}
+    assert shapes == {"image": (3, 128, 128), "source": (3, 128, 128)}
+
+
+def test_attributes_are_labels_where_they_are_0_or_1_and_values_otherwise(saved):
+    images = np.zeros((20, 8, 8), dtype=np.uint8)
+    binary, values = np.arange(40).reshape(20, 2) % 2, np.linspace(0, 1, 60).reshape(20, 3)
+    named = open_npz(NpzSettings(path=saved(images=images, attributes=binary, attribute_names=["hat", "smile"]).path))
+    assert named.fields["attributes"] == Field(kind="multilabel", shape=(2,), classes=("hat", "smile"))
+    assert named.read([3], epoch=0, seed=0)["attributes"].tolist() == [[0.0, 1.0]]
+    plain = open_npz(NpzSettings(path=saved(images=images, attributes=values).path))
+    assert plain.fields["attributes"] == Field(kind="vector", shape=(3,))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"attributes": np.full((20, 2), np.nan)}, "finite numbers"),
+        ({"attributes": np.zeros(20)}, r"of the shape \(N, K\)"),
+        ({"attributes": np.zeros((19, 2))}, "for 20 pictures"),
+        ({"attributes": np.zeros((20, 2)), "attribute_names": np.array(["hat"])}, "names each of the 2"),
+        ({"sources": np.zeros((20, 8, 8, 2), dtype=np.uint8)}, "the sources in"),
+    ],
+)
+def test_a_fault_in_attributes_or_sources_is_a_sentence(saved, arrays, said):
+    with pytest.raises(DataError, match=said):
+        open_npz(NpzSettings(path=saved(images=np.zeros((20, 8, 8), dtype=np.uint8), **arrays).path))
+
+
+@pytest.mark.parametrize(
+    ("channels", "expected"), [(1, [154]), (3, [227, 127, 127]), (4, [200, 0, 0, 128]), (None, [227, 127, 127])]
+)
+def test_transparent_pictures_are_laid_over_white_or_kept(saved, channels, expected):
+    pixels = np.zeros((4, 8, 8, 4), dtype=np.uint8)
+    pixels[..., 0], pixels[..., 3] = 200, 128
+    dataset = open_npz(NpzSettings(path=saved(images=pixels).path, channels=channels))
+    image = dataset.read([0], epoch=0, seed=0)["image"][0]
+    assert dataset.fields["image"].shape == (len(expected), 8, 8)
+    np.testing.assert_allclose(image[:, 0, 0], expected, atol=3)
+
+
+def test_crops_and_shifts_are_a_function_of_seed_epoch_and_sample():
+    dataset = open_digits(ImageSettings(crop=0.7, translate=0.2)).split("train")
+    batch = dataset.read([3, 4], epoch=1, seed=5)["image"]
+    assert torch.equal(dataset.read([4, 9, 3], epoch=1, seed=5)["image"][[2, 0]], batch)
+    others = (dataset.read([3, 4], epoch=epoch, seed=seed)["image"] for epoch, seed in ((2, 5), (1, 6)))
+    assert all(not torch.equal(other, batch) for other in others)
+    plain = open_digits(ImageSettings()).split("train").read([3, 4], epoch=1, seed=5)["image"]
+    assert not torch.equal(batch, plain)
+    assert batch.dtype == torch.uint8
+
+
+def test_a_shift_moves_a_picture_by_at_most_its_fraction_and_fills_with_the_edge():
+    ramp = torch.arange(16, dtype=torch.uint8).mul(10).expand(64, 1, 16, 16)
+    fields = {"image": Field(kind="image", shape=(1, 16, 16))}
+    moved = Augment(translate=0.25)({"image": ramp.clone()}, fields, torch.arange(64), epoch=0, seed=0)["image"]
+    shift = (moved[:, 0, 8, 8].int() - 80) / 10
+    assert 3 < shift.abs().max() <= 4.05
+    assert shift.min() < -2
+    assert shift.max() > 2
+    assert (moved.int().diff(dim=-1) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"crop": 0.0}, {"crop": 1.5}, {"translate": -0.1}, {"translate": 1.0}, {"channels": 2}]
+)
+def test_an_impossible_change_is_refused(settings):
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        open_digits(ImageSettings(**settings))
