@@ -44,15 +44,23 @@ def train(
     return run(config, registry, output_dir=Path(output_dir) if output_dir else None, observers=observers)
 
 
-def load(path: str | Path, *, average: bool = True, batch_statistics: bool = False) -> LoadedGenerator:
+def load(
+    path: str | Path,
+    *,
+    average: bool = True,
+    batch_statistics: bool = False,
+    plugins_dir: str | Path | None = None,
+) -> LoadedGenerator:
     """The generator of a run directory or of one checkpoint, on the CPU.
 
     Args:
         path: either.
         average: the running average of the weights, or the weights themselves.
         batch_statistics: BatchNorm by each chunk's own statistics instead of the running ones.
+        plugins_dir: a folder whose ``*.py`` files are plugins.
 
     Raises:
         CheckpointError: nothing complete and undamaged lies there.
     """
-    return load_generator(Path(path), load_registry(), average=average, batch_statistics=batch_statistics)
+    registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
+    return load_generator(Path(path), registry, average=average, batch_statistics=batch_statistics)

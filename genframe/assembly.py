@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,16 @@ from torch import Tensor, nn
 from genframe.build import Builder
 from genframe.config import RunConfig, TrainingSettings
 from genframe.errors import ConfigError
-from genframe.interfaces import Algorithm, Condition, Dataset, NoiseSampler, Trained
+from genframe.interfaces import (
+    Algorithm,
+    Condition,
+    Dataset,
+    Metric,
+    NoiseSampler,
+    Observer,
+    Trained,
+    Visualizer,
+)
 from genframe.loading import problem_to_json
 from genframe.randomness import derive_key
 from genframe.registry import Registry
@@ -40,6 +51,7 @@ class Assembly:
         problem: what is generated from what.
         algorithm, noise, trainer, compute: what trains.
         examples: conditions of held-out samples.
+        preview, metrics, observers: what draws, measures and watches.
     """
 
     config: RunConfig
@@ -53,6 +65,9 @@ class Assembly:
     trainer: Trainer
     compute: Compute
     examples: Condition
+    preview: Visualizer
+    metrics: Mapping[str, Metric]
+    observers: Sequence[Observer]
 
     def view(self, step: int) -> View:
         """The run as it is now, by the running averages where there are any."""
@@ -72,9 +87,10 @@ class Assembly:
         """The number of trained parameters of each network."""
         return {role: sum(p.numel() for p in net.parameters()) for role, net in self.trainer.networks.items()}
 
-    def example_tensors(self) -> dict[str, Tensor]:
-        """The examples, as a checkpoint names them."""
-        return {f"examples.{name}": values for name, values in self.examples.items()}
+    def network_tensors(self) -> dict[str, Tensor]:
+        """Everything that sampling needs, as a checkpoint names it."""
+        examples = {f"examples.{name}": values for name, values in self.examples.items()}
+        return self.trainer.network_tensors() | examples
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint says about the run, as JSON."""
@@ -87,6 +103,7 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     Raises:
         GenframeError: the sentence says what does not fit.
     """
+    _refuse_more_processes()
     compute = Compute.choose(config.training.device, config.training.precision)
     builder = Builder(config, registry)
     data = builder.dataset()
@@ -109,12 +126,22 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
         trainer=Trainer(algorithm, networks, fields, compute, averages, config.seed),
         compute=compute,
         examples=_examples(problem, heldout),
+        preview=builder.preview(),
+        metrics=builder.metrics(),
+        observers=builder.observers(),
     )
+
+
+def _refuse_more_processes() -> None:
+    """Several processes would each train a run of their own."""
+    ranks = os.environ.get("WORLD_SIZE") or "1"
+    if ranks != "1":
+        raise ConfigError(f"training on {ranks} processes is not supported yet: start one process (WORLD_SIZE=1)")
 
 
 def _networks(config: RunConfig, builder: Builder, problem: Problem, compute: Compute) -> dict[str, nn.Module]:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_key(config.seed, "initialisation"))
+        torch.default_generator.manual_seed(derive_key(config.seed, "initialisation"))
         built = builder.networks(problem)
     return {role: compute.place(network) for role, network in built.items()}
 

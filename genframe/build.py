@@ -6,11 +6,12 @@ Everything that can be refused without training is refused here, in one sentence
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from genframe.config import RunConfig
-from genframe.errors import ConfigError, PluginError, quoted
+from genframe.errors import ConfigError, GenframeError, PluginError, quoted
 from genframe.interfaces import (
     Algorithm,
     Architecture,
@@ -49,10 +50,19 @@ class Builder:
         """The dataset, both parts."""
         return cast(Dataset, self._part("dataset", self._config.parts["data"], "data"))
 
-    def algorithm(self) -> tuple[Algorithm, NoiseSampler | None]:
-        """The algorithm with its slots filled, and what fills the slot ``noise``."""
+    def algorithm(self, *, training: bool = True) -> tuple[Algorithm, NoiseSampler | None]:
+        """The algorithm with its slots filled, and what fills the slot ``noise``.
+
+        Args:
+            training: whether it will train. For sampling, nothing but the noise is needed, and other slots stay empty.
+        """
         slots = self._spec(AlgorithmSpec, "algorithm").slots
-        parts = {name: self._filled(slot.kind, self._config.slots[name], name) for name, slot in slots.items()}
+        empty = {name: () if slot.many else None for name, slot in slots.items()}
+        parts = empty | {
+            name: self._filled(slot.kind, self._config.slots[name], name)
+            for name, slot in slots.items()
+            if training or slot.kind == "noise"
+        }
         algorithm = self._part("algorithm", self._config.parts["algorithm"], "algorithm", parts)
         return cast(Algorithm, algorithm), cast("NoiseSampler | None", parts.get("noise"))
 
@@ -76,10 +86,14 @@ class Builder:
         architecture = cast(
             Architecture, self._part("architecture", self._config.parts["architecture"], "architecture")
         )
-        return architecture.build(problem, cast(Conditioning, conditioning))
+        with _failures_named(self._registry.find("architecture", self._config.parts["architecture"].name)):
+            return architecture.build(problem, cast(Conditioning, conditioning))
 
     def metrics(self) -> Mapping[str, Metric]:
         """The metrics, by name."""
+        names = [choice.name for choice in self._config.metrics]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"each metric is measured once; got {quoted(names)}")
         return {
             choice.name: cast(Metric, self._part("metric", choice, f"metrics.{place}"))
             for place, choice in enumerate(self._config.metrics)
@@ -137,8 +151,24 @@ def build_part(registry: Registry, kind: str, choice: Choice, path: str, *argume
         arguments: what a factory of this kind takes after the settings.
     """
     found = registry.find(kind, choice.name)
-    spec = cast(PartSpec, found.spec)
-    return _factory(found)(validated(spec.settings, choice.settings, path), *arguments)
+    settings = validated(cast(PartSpec, found.spec).settings, choice.settings, path)
+    factory = _factory(found)
+    with _failures_named(found):
+        return factory(settings, *arguments)
+
+
+@contextmanager
+def _failures_named(found: Registered) -> Iterator[None]:
+    """Whatever a stranger's code raises, the message names the part and its plugin."""
+    try:
+        yield
+    except GenframeError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise GenframeError(
+            f"{found.spec.kind} '{found.spec.name}' of plugin {found.plugin} failed when it was built: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _factory(found: Registered) -> Any:

@@ -9,6 +9,7 @@ the part that it replaces go with it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ _SINGLE_PARTS: Mapping[str, str] = {
 }
 _MANY_PARTS: Mapping[str, str] = {"metrics": "metric", "observers": "observer"}
 _OTHER_KEYS = ("recipe", "seed", "training")
+
+#: More threads than this crash the libraries below.
+_MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class TrainingSettings:
         steps: how many steps; ``epochs``, where it is given, decides instead.
         epochs: how many passes over the training part.
         batch_size: samples a step.
-        ema: decay of the running average of the generator's weights, in [0, 1); 0 keeps none.
+        ema: decay of the running average of the generator's weights, in [0, 1); with 0 the average is a mere copy.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks' arithmetic. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere.
         threads: of a run on the CPU. None decides by the size of the samples; what was decided is written down, since
@@ -86,6 +90,9 @@ class TrainingSettings:
     sample_every: int = 500
     checkpoint_every: int | str = 500
     keep_last: int = 2
+
+
+_TRAINING_KEYS = frozenset(field.name for field in dataclasses.fields(TrainingSettings))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +137,7 @@ def resolve(recipe: RecipeSpec, overrides: Iterable[Tree], find: Find) -> RunCon
         PluginError: a part that no plugin offers.
     """
     tree = _recipe_tree(recipe)
+    _check_keys(dict.fromkeys(recipe.slots), _slots(tree, [], find))
     changes = [_normal(override) for override in overrides]
     slots = _slots(tree, changes, find)
     tree = {key: value for key, value in tree.items() if key in _known_keys(slots)}
@@ -158,7 +166,7 @@ def stored(tree: Tree, find: Find) -> RunConfig:
     return RunConfig(
         recipe=tree["recipe"],
         seed=tree["seed"],
-        training=_training(tree["training"]),
+        training=_training({key: value for key, value in tree["training"].items() if key in _TRAINING_KEYS}),
         parts={key: _stored_choice(tree[key]) for key in _SINGLE_PARTS},
         slots={name: _stored_choice(tree[name]) if name in tree else empty[name] for name in slots},
         metrics=_stored_choice(tree["metrics"]),
@@ -173,8 +181,8 @@ def read_toml(path: Path) -> Tree:
         ConfigError: it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"--config {path} cannot be read as TOML: {error}") from None
 
 
@@ -185,7 +193,7 @@ def assignment(text: str) -> Tree:
         raise ConfigError(f"--set takes key.path=value, such as --set noise.dim=64; got {text!r}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         parsed = value
     return tree_of(path, parsed)
 
@@ -257,6 +265,8 @@ def _known_keys(slots: Mapping[str, Slot]) -> tuple[str, ...]:
 
 def _check_keys(change: Tree, slots: Mapping[str, Slot]) -> None:
     known = [key for key in _known_keys(slots) if key != "recipe"]
+    if "recipe" in change:
+        raise ConfigError("a recipe is chosen by --plugin, or at the top of a --config file")
     for key in change:
         if key not in known:
             raise ConfigError(
@@ -266,12 +276,23 @@ def _check_keys(change: Tree, slots: Mapping[str, Slot]) -> None:
 
 def _merged(base: Any, change: Any) -> Any:
     if isinstance(base, list) and isinstance(change, dict):
-        return [_merged(old, change.get(str(place), {})) for place, old in enumerate(base)]
+        return _merged_places(base, change)
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     if "name" in change and base.get("name") not in (None, change["name"]):
         return change
     return base | {key: _merged(base[key], value) if key in base else value for key, value in change.items()}
+
+
+def _merged_places(base: list[Any], change: Tree) -> list[Any]:
+    places = {str(place): old for place, old in enumerate(base)}
+    for key, value in change.items():
+        if key not in places or not isinstance(value, dict):
+            raise ConfigError(
+                f"'{key}' is no place in a list of {len(base)} parts: write KEY.0.SETTING=VALUE for the first of "
+                "them, or give the whole list"
+            )
+    return [_merged(old, change.get(place, {})) for place, old in places.items()]
 
 
 def _choice(find: Find, kind: str, table: Any, path: str) -> Choice:
@@ -314,15 +335,15 @@ def _training(raw: Any) -> TrainingSettings:
     if not isinstance(raw, Mapping):
         raise ConfigError(f"training is a table of settings; got {raw!r}")
     settings: TrainingSettings = validated(TrainingSettings, raw, "training")
-    if settings.threads is not None and settings.threads < 1:
-        raise ConfigError(f"training.threads is at least 1; got {settings.threads}")
+    if settings.threads is not None and not 1 <= settings.threads <= _MOST_THREADS:
+        raise ConfigError(f"training.threads is from 1 to {_MOST_THREADS}; got {settings.threads}")
     lowest = {"steps": 1, "batch_size": 1, "workers": 0, "log_every": 1, "sample_every": 1, "keep_last": 2}
     for key, least in lowest.items():
         if getattr(settings, key) < least:
             raise ConfigError(f"training.{key} is at least {least}; got {getattr(settings, key)}")
     Cadence.parse(settings.checkpoint_every)
-    if settings.epochs is not None and not settings.epochs > 0:
-        raise ConfigError(f"training.epochs is above 0; got {settings.epochs}")
+    if settings.epochs is not None and not 0 < settings.epochs < math.inf:
+        raise ConfigError(f"training.epochs is a finite number above 0; got {settings.epochs}")
     if not 0 <= settings.ema < 1:
         raise ConfigError(f"training.ema is a decay in [0, 1); got {settings.ema}")
     return settings

@@ -100,6 +100,7 @@ class BlockSpec:
         norm: BatchNorm after the operation.
         activation: after the norm.
         slope: of ``leaky_relu``.
+        role: of the network that the block is for: ``generator``, ``critic``, ...
     """
 
     operation: Literal["linear", "conv", "conv_transpose"]
@@ -112,6 +113,7 @@ class BlockSpec:
     norm: bool = True
     activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "none"] = "relu"
     slope: float = 0.2
+    role: str = ""
 
 
 class Conditioning(Protocol):
@@ -197,7 +199,8 @@ class Step(Protocol):
         Other networks that the loss runs through get no gradients, and none are computed for their weights.
 
         Raises:
-            DivergenceError: before the update, where the loss or a gradient is not finite.
+            DivergenceError: where the loss or a gradient is not finite; nothing is updated with it. On a device that
+                computes ahead, at the latest when the step is logged.
         """
 
 

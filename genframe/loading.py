@@ -20,6 +20,9 @@ from genframe.rundir.checkpoint import find_checkpoint, load_checkpoint
 from genframe.sampling import Conditions, View, draw, gathered, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
 
+#: Indices of samples stay below this.
+_MOST = 2**62
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedGenerator:
@@ -69,8 +72,10 @@ class LoadedGenerator:
 
     def draw(self, count: int, *, labels: Sequence[int | str] = (), seed: int = 0, first: int = 0) -> Iterator[Samples]:
         """The same, chunk by chunk, with conditions and in [-1, 1]."""
-        if count < 1 or first < 0:
-            raise ConfigError(f"at least one sample, from index 0 on; got {count} from index {first}")
+        if count < 1 or first < 0 or first + count >= _MOST:
+            raise ConfigError(f"at least one sample, from index 0 on and below 2**62; got {count} from index {first}")
+        if not 0 <= seed < 2**63:
+            raise ConfigError(f"a seed is a whole number from 0 to 2**63 - 1; got {seed}")
         name, chosen = self._chosen(labels)
 
         def condition_at(indices: Tensor) -> Condition:
@@ -135,7 +140,7 @@ def load_generator(
     state = checkpoint.state
     config = stored(state["config"], registry.find_spec)
     builder = Builder(config, registry)
-    algorithm, noise = builder.algorithm()
+    algorithm, noise = builder.algorithm(training=False)
     problem = problem_from_json(state["problem"])
     with torch.random.fork_rng(devices=[]):
         networks = builder.networks(problem)

@@ -66,7 +66,18 @@ def configure(
         raise ConfigError(f"name a recipe: --plugin RECIPE, or --config FILE with recipe = ...; known are {known}")
     spec = registry.find("recipe", name).spec
     assert isinstance(spec, RecipeSpec)
-    return resolve(spec, [tree, *trees(options, registry), *settings], registry.find_spec)
+    return resolve(spec, [tree, *trees(options, registry), _together(settings)], registry.find_spec)
+
+
+def _together(settings: Sequence[Tree]) -> Tree:
+    """Single settings as one tree, so that a part's name and its settings may be given in any order."""
+    together: Tree = {}
+    for tree in settings:
+        for key, value in tree.items():
+            old = together.get(key)
+            both = isinstance(old, dict) and isinstance(value, dict)
+            together[key] = _together([old, value]) if both else value  # type: ignore[list-item]
+    return together
 
 
 def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:
@@ -91,7 +102,7 @@ def data_table(text: str, registry: Registry) -> Tree:
     """The part ``data`` for a dataset's name or a path."""
     names = [found.spec.name for found in registry.all("dataset")]
     path = Path(text).expanduser()
-    if text in names or (text.count("/") == 1 and text.partition("/")[2] in names and not path.exists()):
+    if text in names or text in [found.qualified_name for found in registry.all("dataset")]:
         return {"name": text}
     for found in registry.all("dataset"):
         spec = found.spec

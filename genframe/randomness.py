@@ -21,7 +21,7 @@ _MULTIPLIERS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 
 def derive_key(seed: int, purpose: str, *path: int) -> int:
     """A 63-bit key for a stream, from a seed, what it is for, and where it is used (step, rank, epoch ...)."""
-    text = ":".join([str(seed), purpose, *map(str, path)])
+    text = repr((seed, purpose, *path))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 

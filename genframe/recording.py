@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import secrets
 import sys
@@ -15,9 +16,9 @@ import torch
 
 import genframe
 from genframe.assembly import Assembly
-from genframe.errors import ConfigError, DataError
+from genframe.errors import ConfigError, DataError, GenframeError
 from genframe.interfaces import Metric, Observer, RunView
-from genframe.rundir.checkpoint import Checkpoint, prune_checkpoints, save_checkpoint
+from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
 from genframe.rundir.directory import RunDirectory, step_name
 
 
@@ -27,12 +28,9 @@ class Recorder:
     def __init__(self, assembly: Assembly, directory: RunDirectory, observers: Sequence[Observer]) -> None:
         self._assembly = assembly
         self._directory = directory
-        self._observers = [*assembly.builder.observers(), *observers]
-        self._preview = assembly.builder.preview()
-        self._metrics = assembly.builder.metrics()
+        self._observers = [*assembly.observers, *observers]
         self._began = time.monotonic()
         self._content = _description(assembly)
-        self._digest = ""
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -62,36 +60,47 @@ class Recorder:
         """A checkpoint of step `step`; older ones make room."""
         assembly = self._assembly
         content = Checkpoint(
-            networks=assembly.trainer.network_tensors() | assembly.example_tensors(),
+            networks=assembly.network_tensors(),
             training=assembly.trainer.training_tensors(),
             state=assembly.state() | assembly.trainer.training_state(),
         )
-        self._digest = save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
+        save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
         prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last)
 
     def conclude(self) -> None:
         """The final picture and the held-out figures of a run that has reached its last step."""
         last = self._assembly.config.training.steps
         self._content["timings"]["training_seconds"] = round(time.monotonic() - self._began, 3)
-        self._picture(last, "final", {"checkpoint": self._digest})
+        self._picture(last, "final")
         view = self._assembly.view(last)
-        self._content["metrics"] = {name: _measured(metric, view) for name, metric in self._metrics.items()}
+        self._content["metrics"] = {name: _measured(metric, view) for name, metric in self._assembly.metrics.items()}
 
-    def finish(self, status: str, reason: str = "") -> None:
-        """The last word: ``finished``, ``interrupted``, ``diverged`` or ``failed``."""
+    def finish(self, status: str, reason: str = "") -> list[Exception]:
+        """The last word: ``finished``, ``interrupted``, ``diverged`` or ``failed``.
+
+        Returns:
+            What went wrong in watching and measuring; by then the run itself is safe on disk.
+        """
         self._content |= {"status": status, "finished_at": _now()}
         self._content["timings"]["seconds"] = round(time.monotonic() - self._began, 3)
         if reason:
             self._content["reason"] = reason
         self._directory.write_run(self._content)
         self._directory.append_log(" ".join([_now(), status, reason]).rstrip())
+        failed = {name: entry["failed"] for name, entry in self._content["metrics"].items() if "failed" in entry}
+        problems: list[Exception] = [GenframeError(f"metric '{name}' failed: {why}") for name, why in failed.items()]
         for observer in self._observers:
-            observer.finished(self._content)
+            try:
+                observer.finished(self._content)
+            except Exception as error:  # the run has ended; an observer must not hide how
+                problems.append(error)
+        return problems
 
-    def _picture(self, step: int, stem: str, info: Mapping[str, str] | None = None) -> None:
+    def _picture(self, step: int, stem: str) -> None:
         view, path = self._assembly.view(step), self._directory.sample_file(stem)
-        text = {"genframe": genframe.__version__, "step": str(step), "seed": str(view.seed), **(info or {})}
-        self._preview.draw(view).save(path, text)
+        text = {"genframe": genframe.__version__, "recipe": self._assembly.config.recipe, "step": str(step)}
+        text |= {"seed": str(view.seed), "checkpoint": networks_digest(self._assembly.network_tensors())}
+        self._assembly.preview.draw(view).save(path, text)
         for observer in self._observers:
             observer.sampled(step, view, path)
 
@@ -100,9 +109,12 @@ def _measured(metric: Metric, view: RunView) -> dict[str, Any]:
     """The figure, or the reason why this run has none: a trained run is worth more than its figures."""
     try:
         measurement = metric.measure(view)
+        value = float(measurement.value)
+        return {"value": value if math.isfinite(value) else None, "protocol": dict(measurement.protocol)}
     except (ConfigError, DataError) as error:
         return {"skipped": str(error)}
-    return {"value": measurement.value, "protocol": dict(measurement.protocol)}
+    except Exception as error:  # whatever a stranger's metric does, the run has been trained
+        return {"failed": f"{type(error).__name__}: {error}"}
 
 
 def _description(assembly: Assembly) -> dict[str, Any]:

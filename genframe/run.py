@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from typing import Any
 
 from genframe.assembly import Assembly, assemble
 from genframe.config import RunConfig
-from genframe.errors import ConfigError, DivergenceError, GenframeError, StoppedError
+from genframe.errors import DivergenceError, GenframeError, StoppedError
 from genframe.interfaces import Observer
 from genframe.recording import Recorder
 from genframe.registry import Registry
 from genframe.rundir import RunDirectory
-from genframe.training.batches import batches
+from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads
 from genframe.training.loop import train
 from genframe.training.signals import stop_on_signals
@@ -39,7 +38,8 @@ class Run:
     @property
     def metrics(self) -> Mapping[str, float]:
         """The held-out figures, by metric; a metric that this run cannot have is left out."""
-        return {name: entry["value"] for name, entry in self.summary["metrics"].items() if "value" in entry}
+        values = {name: entry.get("value") for name, entry in self.summary["metrics"].items()}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def run(
@@ -56,22 +56,14 @@ def run(
     Raises:
         GenframeError: what went wrong; its class says of which kind.
     """
-    refuse_more_processes()
     assembly = assemble(config, registry)
     directory = RunDirectory.create(output_dir, config.recipe, _data_name(config))
     recorder = Recorder(assembly, directory, observers)
-    with _recorded(recorder):
+    with _recorded(recorder), cpu_threads(assembly.config.training.threads or 1):
         recorder.start()
         _train(assembly, recorder)
         recorder.conclude()
     return Run(directory=directory.path, picture=directory.sample_file("final"), summary=recorder.content)
-
-
-def refuse_more_processes() -> None:
-    """Several processes would each train a run of their own."""
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    if ranks > 1:
-        raise ConfigError(f"training on {ranks} processes is not supported yet: start one process (WORLD_SIZE=1)")
 
 
 def _train(assembly: Assembly, recorder: Recorder) -> None:
@@ -79,7 +71,7 @@ def _train(assembly: Assembly, recorder: Recorder) -> None:
     stream = batches(
         assembly.train, batch_size=training.batch_size, seed=assembly.config.seed, workers=training.workers
     )
-    with stop_on_signals() as stop, cpu_threads(training.threads or 1):
+    with stop_on_signals() as stop, reading_errors():
         train(assembly.trainer, stream, training, recorder, stop)
 
 
@@ -95,7 +87,8 @@ def _recorded(recorder: Recorder) -> Iterator[None]:
     except BaseException as error:
         recorder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", repr(error))
         raise
-    recorder.finish("finished")
+    for problem in recorder.finish("finished"):
+        raise problem
 
 
 def _data_name(config: RunConfig) -> str:

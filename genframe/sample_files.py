@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import genframe
-from genframe.errors import ConfigError
+from genframe.errors import ConfigError, StorageError
 from genframe.interfaces import Samples
 from genframe.loading import LoadedGenerator
 from genframe.pictures import Raster, Row, sheet, to_uint8
@@ -72,12 +72,16 @@ def _write_sheet(generator: LoadedGenerator, samples: Samples, target: Path) -> 
         "first": str(samples.first),
         "count": str(len(samples.output)),
     }
+    names, labels = _class_names(generator), sorted(set(_labels(generator, samples).tolist()))
+    info |= {"classes": ", ".join(names[label] for label in labels)} if names else {}
     sheet(_rows(generator, samples), title=f"{generator.title}, seed {samples.seed}", smooth=True).save(target, info)
 
 
 def _write_folder(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:
     with storage_errors(target):
         target.mkdir(parents=True, exist_ok=True)
+        if any(target.iterdir()):
+            raise StorageError(f"--output {target} is not empty: name a folder that is new or empty")
     names = _class_names(generator)
     for chunk in chunks:
         labels = _labels(generator, chunk).tolist()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from genframe.shapes import FieldKind
@@ -96,6 +96,9 @@ class PartSpec(Spec):
         super().__post_init__()
         if not is_dataclass(self.settings):
             raise ValueError(f"the settings of {self.kind} {self.name!r} are a dataclass; got {self.settings!r}")
+        bare = [f.name for f in fields(self.settings) if f.default is MISSING and f.default_factory is MISSING]
+        if bare:
+            raise ValueError(f"every setting of {self.kind} {self.name!r} has a default; {', '.join(bare)} has none")
         if isinstance(self.factory, str) and self.factory.count(":") != 1:
             raise ValueError(
                 f"the factory of {self.kind} {self.name!r} is written 'package.module:attribute'; got {self.factory!r}"
@@ -106,7 +109,8 @@ class PartSpec(Spec):
 class AlgorithmSpec(PartSpec):
     """A training algorithm: ``factory(settings, parts)``, where `parts` holds what fills each slot, by slot.
 
-    A slot for many gets a tuple; an optional slot that is empty gets ``None``.
+    A slot for many gets a tuple; an optional slot that is empty gets ``None``. Where a run is only sampled, every slot
+    but those for noise is empty.
 
     Attributes:
         slots: the places that parts fill, by name.
@@ -263,6 +267,16 @@ class RecipeSpec(Spec):
     preview: Choice = Choice(name="samples")
     metrics: tuple[Choice, ...] = ()
     observers: tuple[Choice, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        singles = (self.algorithm, self.architecture, self.data, self.conditioning, self.preview)
+        manys = [*self.metrics, *self.observers]
+        for choice in self.slots.values():
+            manys += choice if isinstance(choice, tuple) else [choice]
+        for part in (*singles, *manys):
+            if not isinstance(part, Choice):
+                raise ValueError(f"the parts of recipe {self.name!r} are written Choice(name=...); got {part!r}")
 
 
 #: Every kind, in the order in which listings show them.

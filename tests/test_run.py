@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import genframe
-from genframe.specs import TermSpec
+from genframe.interfaces import Measurement
+from genframe.registry import lookup
+from genframe.specs import MetricSpec, NoiseSpec, ObserverSpec, TermSpec
 
 #: Small enough for a second, large enough to be the real thing.
 SMALL = ("--set", "architecture.width=8", "--batch-size", "32", "--steps", "6", "--log-every", "2")
@@ -178,6 +181,13 @@ def _npz(name: str, labels: Any) -> None:
         (["--plugin", "cdcgan", "--output-dir", "/dev/null/below"], 7, ["/dev/null/below"]),
         (["--plugin", "cdcgan", "--plugins-dir", "nowhere"], 2, ["nowhere"]),
         (["--plugin", "cdcgan", "--set", 'algorithm.updates=["both"]'], 2, ["updates", "both"]),
+        (["--plugin", "cdcgan", "--set", "metrics.7.count=5"], 2, ["'7'", "2 parts"]),
+        (["--plugin", "cdcgan", "--set", "metrics.nn1=5"], 2, ["'nn1'"]),
+        (["--plugin", "cdcgan", "--set", "recipe=dcgan"], 2, ["--plugin"]),
+        (["--plugin", "cdcgan", "--metric", "nn1", "--metric", "nn1"], 2, ["once"]),
+        (["--plugin", "cdcgan", "--epochs", "inf"], 2, ["epochs", "finite"]),
+        (["--plugin", "cdcgan", "--set", "training.threads=100000"], 2, ["threads", "1024"]),
+        (["--plugin", "cdcgan", "--config", "nested.toml"], 2, ["nested.toml"]),
         (["--plugin", "cdcgan", "--set", "algorithm.output=picture"], 2, ["picture", "'image'"]),
     ],
 )
@@ -185,6 +195,7 @@ def test_bad_input_is_one_sentence_and_an_exit_code(cli: Any, words: list[str], 
     _npz("plain.npz", np.full(90, -1))
     _npz("single.npz", np.zeros(90, dtype=np.int64))
     Path("cdcgan.toml").write_text('recipe = "cdcgan"\n')
+    Path("nested.toml").write_text("x = " + "[" * 3000)
     Path("taken").mkdir()
     Path("taken/file").write_text("something")
     result = cli("run", *SMALL[:2], *words)
@@ -195,10 +206,14 @@ def test_bad_input_is_one_sentence_and_an_exit_code(cli: Any, words: list[str], 
     assert not Path("runs").exists()
 
 
-def test_more_than_one_process_is_refused(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    result = cli(*CDCGAN)
-    assert (result.code, "2 processes" in result.err) == (2, True)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize("ranks", ["2", "many"])
+def test_more_than_one_process_is_refused(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, ranks: str, more: list[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", ranks)
+    result = cli(*CDCGAN, *more)
+    assert (result.code, f"{ranks} processes" in result.err) == (2, True)
 
 
 def test_a_run_that_diverges_stops_and_keeps_its_last_checkpoint(cli: Any) -> None:
@@ -278,3 +293,100 @@ def test_observers_are_told_at_log_cadence() -> None:
     )
     cadence = [("logged", 2), ("sampled", 2), ("logged", 4), ("sampled", 4)]
     assert calls == [("started", "running"), *cadence, ("finished", "finished")]
+
+
+def test_signals_to_the_whole_group_save_with_readers_too() -> None:
+    words = [*CDCGAN, "--steps", "100000", "--log-every", "1", "--workers", "2", "--output-dir", "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genframe", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not Path("run/metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
+
+
+def _register_metric(measure: Any) -> None:
+    class Strange:
+        def measure(self, view: Any) -> Any:
+            return measure()
+
+    spec = MetricSpec(name="strange", summary="s", factory=lambda settings: Strange(), better="lower")
+    genframe.register(spec)
+
+
+def _crash() -> Any:
+    raise RuntimeError("no such luck")
+
+
+@pytest.mark.parametrize(
+    ("measure", "entry", "code"),
+    [
+        (lambda: Measurement(value=float("nan")), {"value": None, "protocol": {}}, 0),
+        (lambda: Measurement(value=torch.tensor(0.5)), {"value": 0.5, "protocol": {}}, 0),
+        (_crash, {"failed": "RuntimeError: no such luck"}, 1),
+    ],
+)
+def test_a_strange_metric_does_not_cost_the_run(cli: Any, measure: Any, entry: dict[str, Any], code: int) -> None:
+    _register_metric(measure)
+    result = cli(*CDCGAN, "--metric", "strange", "--output-dir", "a")
+    assert result.code == code, result.err
+    summary = json.loads(Path("a/run.json").read_text())
+    assert (summary["status"], summary["metrics"]["strange"]) == ("finished", entry)
+    assert Path("a/samples/final.png").is_file()
+
+
+def test_an_observer_that_fails_at_the_end_does_not_hide_how_the_run_ended(cli: Any) -> None:
+    class Sulky:
+        def started(self, run: Any) -> None: ...
+        def logged(self, step: int, values: Any) -> None: ...
+        def sampled(self, step: int, view: Any, picture: Any) -> None: ...
+        def finished(self, outcome: Any) -> None:
+            raise RuntimeError("sulking")
+
+    genframe.register(ObserverSpec(name="sulky", summary="s", factory=lambda settings: Sulky()))
+    genframe.register(
+        TermSpec(name="poison", summary="s", factory=lambda settings: lambda *_: torch.tensor(float("nan")))
+    )
+    assert cli(*CDCGAN, "--set", 'observers=["sulky"]', "--output-dir", "a").code == 1
+    assert json.loads(Path("a/run.json").read_text())["status"] == "finished"
+    assert cli(*CDCGAN, "--set", 'observers=["sulky"]', "--set", 'terms=["poison"]', "--output-dir", "b").code == 6
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), ValueError("odd")])
+def test_a_part_that_cannot_be_built_is_named_with_its_plugin(cli: Any, error: BaseException) -> None:
+    def factory(settings: Any) -> Any:
+        raise error
+
+    genframe.register(NoiseSpec(name="grumpy", summary="s", factory=factory))
+    result = cli(*CDCGAN, "--noise", "grumpy")
+    assert (result.code, "noise 'grumpy'" in result.err, type(error).__name__ in result.err) == (1, True, True)
+
+
+@pytest.mark.parametrize("words", [["--set", "preview.columns=0"], ["--set", "metrics.0.count=0"]])
+def test_a_dry_run_refuses_what_a_run_refuses_and_neither_leaves_a_trace(cli: Any, words: list[str]) -> None:
+    codes = [cli(*CDCGAN, *words, *more).code for more in ([], ["--dry-run"])]
+    assert codes == [2, 2]
+    assert list(Path().iterdir()) == []
+
+
+def test_single_settings_may_be_given_in_any_order(cli: Any) -> None:
+    words = ["--set", "noise.dim=64", "--set", "noise.name=gaussian"]
+    tree = tomllib.loads(cli(*CDCGAN, *words, "--dry-run").out)
+    assert tree["noise"] == {"name": "gaussian", "dim": 64}
+
+
+def test_brackets_in_a_path_are_shown_as_they_are(cli: Any) -> None:
+    result = cli(*CDCGAN, "--output-dir", "[/foo] [bold]x")
+    assert result.code == 0, result.err
+    assert "run directory: [/foo] [bold]x" in result.err
+
+
+def test_a_run_with_a_term_can_be_sampled_without_it(cli: Any) -> None:
+    genframe.register(TermSpec(name="nothing", summary="s", factory=lambda settings: lambda *_: torch.zeros(())))
+    assert cli(*CDCGAN, "--set", 'terms=["nothing"]', "--output-dir", "a").code == 0
+    lookup._registered.clear()
+    assert genframe.load("a").sample(2).shape[0] == 2

@@ -32,7 +32,7 @@ class Display:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, markup=False)
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
@@ -94,16 +94,16 @@ class Display:
 
     def summarise(self, run: Run) -> None:
         """Where the pictures are, the held-out figures, what to try next; last the run directory, for scripts."""
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(highlight=False, soft_wrap=True, markup=False)
         seconds = run.summary["timings"]["seconds"]
         console.print(f"\ndone in {seconds:.0f} s; final picture: {run.picture}")
         for name, entry in run.summary["metrics"].items():
             spec = cast(MetricSpec, self._registry.find_spec("metric", name))
-            console.print(f"  {figure_line(spec, entry)}", markup=False)
+            console.print(f"  {figure_line(spec, entry)}")
         console.print("\nworth trying next:")
         for command in _suggestions(run):
-            console.print(f"  {command}", markup=False)
-        console.print(f"\n{run.directory}", markup=False)
+            console.print(f"  {command}")
+        console.print(f"\n{run.directory}")
 
 
 def _suggestions(run: Run) -> list[str]:

@@ -17,5 +17,9 @@ def figure_line(spec: MetricSpec, entry: Mapping[str, Any]) -> str:
     """
     if "skipped" in entry:
         return f"{spec.name}: not measured: {entry['skipped']}"
+    if "failed" in entry:
+        return f"{spec.name}: failed: {entry['failed']}"
+    if entry["value"] is None:
+        return f"{spec.name}: not a finite number: {spec.summary}"
     value = f"{100 * entry['value']:.2f}%" if spec.percent else f"{entry['value']:.4g}"
     return f"{spec.name}: {value} ({spec.better} is better): {spec.summary}"

@@ -74,7 +74,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         code = _invoke([word for word in words if word != "--debug"])
         sys.stdout.flush()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # of a plugin: commands themselves return
         if debug:
             traceback.print_exception(error)
         code = _explain(error)
@@ -92,7 +92,7 @@ def _invoke(words: list[str]) -> int:
     return 0
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Exception | SystemExit) -> int:
     if isinstance(error, GenframeError):
         return _tell(str(error), error.exit_code)
     if isinstance(error, click.ClickException):

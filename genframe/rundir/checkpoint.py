@@ -57,8 +57,13 @@ class Checkpoint:
     digest: str = ""
 
 
-def save_checkpoint(root: Path, step: int, run_id: str, content: Checkpoint) -> str:
-    """Writes ``root/step-N`` and returns the digest of its networks.
+def networks_digest(networks: Mapping[str, Tensor]) -> str:
+    """What `Checkpoint.digest` of these networks is: the same for equal networks, whichever run they come from."""
+    return hashlib.sha256(save(_contiguous(networks))).hexdigest()
+
+
+def save_checkpoint(root: Path, step: int, run_id: str, content: Checkpoint) -> None:
+    """Writes ``root/step-N``.
 
     Raises:
         StorageError: the disk refuses; what was there before is untouched and no temporary file stays.
@@ -79,7 +84,6 @@ def save_checkpoint(root: Path, step: int, run_id: str, content: Checkpoint) -> 
             sync_directory(root)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return hashlib.sha256(payloads["networks.safetensors"]).hexdigest()
 
 
 def load_checkpoint(path: Path, *, training: bool = False) -> Checkpoint:

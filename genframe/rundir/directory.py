@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genframe.config import Tree, read_toml
-from genframe.errors import CheckpointError, StorageError
+from genframe.config import Tree
+from genframe.errors import StorageError
 from genframe.rundir.files import storage_errors, write_atomically
 
 
@@ -48,27 +48,11 @@ class RunDirectory:
             directory.checkpoints.mkdir()
         return directory
 
-    @classmethod
-    def open(cls, path: Path) -> RunDirectory:
-        """An existing run directory.
-
-        Raises:
-            CheckpointError: there is none at `path`.
-        """
-        directory = cls(path)
-        if not directory.config_file.is_file():
-            raise CheckpointError(f"{path} is not a run directory: it holds no config.toml")
-        return directory
-
     def write_config(self, tree: Tree) -> None:
         """Writes ``config.toml``."""
         import tomli_w
 
         write_atomically(self.config_file, tomli_w.dumps(tree).encode())
-
-    def read_config(self) -> Tree:
-        """The tree in ``config.toml``."""
-        return read_toml(self.config_file)
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Writes ``run.json``."""

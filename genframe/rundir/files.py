@@ -28,7 +28,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file as a whole and waits until it is on the disk."""
+    """Replaces the file as a whole: after a crash there is the old content or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with storage_errors(path):
         try:

@@ -33,6 +33,12 @@ class Averages:
         torch._foreach_lerp_(averages, currents, 1.0 - min(self._decay, (1 + updates) / (10 + updates)))
         self.updates[role] = updates + 1
 
+    @torch.no_grad()
+    def copy(self, role: str) -> None:
+        """Makes the average of `role` equal to the network: there is nothing to average where nothing is minimised."""
+        averages, currents = self._pairs[role]
+        torch._foreach_copy_(averages, currents)
+
 
 def _pairs(average: nn.Module, current: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """The floating-point tensors of both, in the same order; counters are left alone."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch.utils.data import DataLoader
 from genframe.errors import ConfigError, DataError
 from genframe.interfaces import Batch, Dataset
 from genframe.randomness import derive_key
+from genframe.training.signals import STOP_SIGNALS
 
 _Request = tuple[int, Sequence[int]]
 
@@ -38,9 +41,6 @@ def batches(data: Dataset, *, batch_size: int, seed: int, workers: int = 0, firs
         seed: of the order and of random augmentation.
         workers: processes that read ahead; 0 reads here.
         first: the step to begin with.
-
-    Raises:
-        DataError: a reading process died.
     """
     requests = _requests(len(data), batch_size, seed, first)
     if workers == 0:
@@ -52,15 +52,29 @@ def batches(data: Dataset, *, batch_size: int, seed: int, workers: int = 0, firs
         sampler=_Requests(requests),
         batch_size=None,
         num_workers=workers,
+        worker_init_fn=_leave_signals_to_the_run,
         # Every iterator of a loader draws from a generator, by default from the global one.
         generator=torch.Generator().manual_seed(0),
     )
+    yield from loader
+
+
+@contextmanager
+def reading_errors() -> Iterator[None]:
+    """Turns the death of a reading process into a `DataError`. PyTorch raises wherever the run happens to be."""
     try:
-        yield from loader
+        yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         raise DataError(f"a process that reads data died: {error}") from error
+
+
+def _leave_signals_to_the_run(_worker: int) -> None:
+    """A signal to the whole process group asks the run to stop; it still needs its readers while it saves."""
+    for name in STOP_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _requests(samples: int, batch_size: int, seed: int, first: int) -> Iterator[_Request]:

@@ -52,7 +52,10 @@ class Trainer:
         size = len(next(iter(prepared.values())))
         step = TrainingStep(self, number, size, self._seed, self._compute.device)
         with self._compute.autocast():
-            return self._algorithm.step(self.networks, prepared, step)
+            values = self._algorithm.step(self.networks, prepared, step)
+        for role in self.averages.networks.keys() - self.optimizers.keys():
+            self.averages.copy(role)
+        return values
 
     def update(self, loss: Tensor, roles: Sequence[str], number: int) -> None:
         """Backward, the check that all is finite, the updates, the running averages."""
@@ -64,7 +67,7 @@ class Trainer:
         with torch.autocast(self._compute.device.type, enabled=False):
             loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
-        if not math.isfinite(torch.stack([loss.detach(), *norms]).sum().item()):
+        if not math.isfinite(torch.stack([loss.detach().sum(), *norms]).sum().item()):
             raise _diverged(loss, roles, number)
         for role, optimizer in zip(roles, optimizers, strict=True):
             optimizer.step()
@@ -89,7 +92,7 @@ class Trainer:
     def training_state(self) -> dict[str, Any]:
         """The optimizers' settings and the averages' counters, as JSON."""
         groups = {role: optimizer.state_dict()["param_groups"] for role, optimizer in self.optimizers.items()}
-        return {"optimizers": groups, "averages": self.averages.updates}
+        return {"optimizers": _plain(groups), "averages": self.averages.updates}
 
 
 class TrainingStep:
@@ -103,16 +106,25 @@ class TrainingStep:
 
     def key(self, purpose: str) -> int:
         """The key of (seed, purpose, step)."""
-        return derive_key(self._seed, purpose, self.number)
+        return derive_key(self._seed, f"step/{purpose}", self.number)
 
     def rng(self, purpose: str) -> torch.Generator:
         """A generator seeded by (seed, purpose, step, rank)."""
         rank = 0  # one process trains, until more are supported
-        return seeded_generator(derive_key(self._seed, purpose, self.number, rank), self.indices.device)
+        return seeded_generator(derive_key(self._seed, f"step/{purpose}", self.number, rank), self.indices.device)
 
     def minimise(self, loss: Tensor, *roles: str) -> None:
         """Backward, check, update; see `genframe.interfaces.Step.minimise`."""
         self._trainer.update(loss, roles, self.number)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; a learning rate may be a tensor."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value.tolist() if isinstance(value, Tensor) else value
 
 
 def _diverged(loss: Tensor, roles: Sequence[str], number: int) -> DivergenceError:

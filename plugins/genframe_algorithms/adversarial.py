@@ -74,7 +74,8 @@ class Adversarial:
         fake = None
         for place, role in enumerate(updates):
             if role == "critic":
-                fake = self._generated(networks, batch, step, f"{place}")
+                with torch.set_grad_enabled(updates[place + 1 : place + 2] == ("generator",)):
+                    fake = self._generated(networks, batch, step, f"{place}")
                 values |= self._update_critic(networks, batch, fake.detach(), step, f"{place}")
             else:
                 # The samples that the critic was just shown serve the generator too: it has not changed since.

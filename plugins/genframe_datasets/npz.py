@@ -71,7 +71,7 @@ def _dataset(
     images = _joined(parts, layout["image"], path)
     counts = [len(part) for part in parts]
     columns = {field: _column(arrays, names, counts, path) for field, names in layout.items() if field != "image"}
-    fields, tensors = _described(images, columns, arrays, path, settings)
+    fields, tensors = _described(images, columns, arrays, path, settings, counts[0])
     heldout = torch.arange(len(images)) >= counts[0]
     if len(parts) == 1:
         heldout = tenth(tensors.get("label"), len(images), "npz heldout")
@@ -79,14 +79,19 @@ def _dataset(
 
 
 def _described(
-    images: Tensor, columns: Mapping[str, Array | None], arrays: Mapping[str, Array], path: Path, settings: NpzSettings
+    images: Tensor,
+    columns: Mapping[str, Array | None],
+    arrays: Mapping[str, Array],
+    path: Path,
+    settings: NpzSettings,
+    train: int,
 ) -> tuple[dict[str, Field], dict[str, Tensor]]:
-    """The fields of a sample, and the tensor of each."""
+    """The fields of a sample, and the tensor of each; the first `train` samples are there to learn from."""
     tensors = {"image": brought(images, settings)}
     fields = {"image": Field(kind="image", shape=tuple(tensors["image"].shape[1:]))}
     if (column := columns.get("label")) is not None and (labels := _labels(column, path)) is not None:
-        tensors["label"] = labels
-        fields["label"] = Field(kind="class", classes=_classes(arrays, labels, path))
+        tensors["label"], classes = _learnt(labels, _classes(arrays, labels, path), train, path)
+        fields["label"] = Field(kind="class", classes=classes)
     if (column := columns.get("attributes")) is not None:
         tensors["attributes"], fields["attributes"] = _attributes(column, arrays, path)
     if (column := columns.get("source")) is not None:
@@ -153,12 +158,24 @@ def _labels(column: Array, path: Path) -> Tensor | None:
     """``int64 (N,)``; None where all are -1."""
     if column.dtype.kind not in "iu" or column.ndim != 1:
         raise DataError(f"the labels in {path} are {column.dtype} {column.shape}; labels are integers, one a picture")
+    if int(column.max()) >= 2**31:
+        raise DataError(f"{path} has the label {int(column.max())}; number the classes from 0")
     labels = torch.from_numpy(column.astype(np.int64))
     if bool((labels == -1).all()):
         return None
     if int(labels.min()) < 0:
         raise DataError(f"{path} has the label {int(labels.min())}; labels count from 0, or are -1 for every picture")
     return labels
+
+
+def _learnt(labels: Tensor, classes: tuple[str, ...], train: int, path: Path) -> tuple[Tensor, tuple[str, ...]]:
+    """The labels among the classes that the training part has; what is never seen cannot be generated."""
+    known = torch.unique(labels[:train])
+    unseen = ~torch.isin(labels, known)
+    if bool(unseen.any()):
+        name = classes[int(labels[unseen][0])]
+        raise DataError(f"{path} has test pictures of the class '{name}' and none to train on: leave them out")
+    return torch.searchsorted(known, labels), tuple(classes[index] for index in known.tolist())
 
 
 def _attributes(column: Array, arrays: Mapping[str, Array], path: Path) -> tuple[Tensor, Field]:

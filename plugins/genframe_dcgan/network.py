@@ -71,6 +71,7 @@ class Generator(nn.Module):
                 kernel=sizes[-1],
                 stride=(1, 1),
                 padding=(0, 0),
+                role="generator",
             )
         )
         self.doublings = nn.ModuleList(
@@ -82,6 +83,7 @@ class Generator(nn.Module):
                     output_padding=(sizes[level][0] % 2, sizes[level][1] % 2),
                     norm=level > 0,
                     activation="relu" if level > 0 else "tanh",
+                    role="generator",
                 )
             )
             for level in reversed(range(len(sizes) - 1))
@@ -117,6 +119,7 @@ class Critic(nn.Module):
                     norm=level > 0,
                     activation="leaky_relu",
                     slope=0.2,
+                    role="critic",
                 )
             )
             for level, (wide, narrow) in enumerate(pairwise(channels))

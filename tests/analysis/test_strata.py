@@ -27,7 +27,7 @@ def test_the_choice_is_the_same_each_time_and_another_by_another_name():
 
 def test_the_choice_is_frozen():
     chosen = stratified(torch.arange(40) % 4, 8, "frozen").nonzero()[:, 0]
-    assert chosen.tolist() == [13, 16, 19, 22, 24, 29, 31, 38]
+    assert chosen.tolist() == [1, 6, 7, 10, 13, 27, 28, 32]
 
 
 def test_the_last_sample_of_a_class_is_left_while_others_can_give():

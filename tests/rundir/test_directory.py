@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genframe.errors import CheckpointError, StorageError
+from genframe.errors import StorageError
 from genframe.rundir import RunDirectory, write_atomically
 
 
@@ -40,11 +40,6 @@ def test_a_file_is_no_output_directory() -> None:
     for path in (Path("file"), Path("file/below")):
         with pytest.raises(StorageError, match="file"):
             RunDirectory.create(path, "a", "b")
-
-
-def test_a_folder_without_a_run_is_not_opened() -> None:
-    with pytest.raises(CheckpointError, match=r"config\.toml"):
-        RunDirectory.open(Path())
 
 
 def test_rows_are_appended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -193,13 +194,72 @@ def test_a_request_to_stop_saves_the_step_that_was_reached() -> None:
     assert (diary.saved, caught.value.exit_code) == ([2], 130)
 
 
-@pytest.mark.parametrize(("poison", "word"), [(float("nan"), "loss"), (float("inf"), "loss")])
-def test_divergence_is_noticed_before_the_update(poison: float, word: str) -> None:
-    descent, diary = trainer(Descent(poison, bad=4)), Diary()
-    with pytest.raises(DivergenceError, match=rf"step 5: the {word} of 'net'"):
-        train(descent, stream(), settings(), diary, StopRequest())
-    assert descent.networks["net"].weight.item() == pytest.approx(0.8**4)
-    assert diary.saved == [3]
+class Rooted(Descent):
+    """The loss stays finite at w = 0, the gradient of the square root does not."""
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+        loss = (networks["net"].weight * (step.number < self.bad)).sum().abs().sqrt()
+        step.minimise(loss, "net")
+        return {"loss": loss.detach()}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "culprit"),
+    [
+        (Descent(float("nan"), bad=4), "the loss"),
+        (Descent(float("inf"), bad=4), "the loss"),
+        (Rooted(bad=4), "a gradient"),
+    ],
+)
+def test_divergence_is_noticed_before_the_update(algorithm: Descent, culprit: str) -> None:
+    descent, diary = trainer(algorithm), Diary()
+    seen: list[float] = []
+    diary.log = lambda step, values: seen.append(descent.networks["net"].weight.item())  # type: ignore[method-assign]
+    with pytest.raises(DivergenceError, match=rf"step 5: {culprit} of 'net'"):
+        train(descent, stream(), settings(log_every=1), diary, StopRequest())
+    assert descent.networks["net"].weight.item() == seen[-1]
+    assert (len(seen), diary.saved) == (4, [3])
+
+
+class Filling(Descent):
+    """Changes its network without minimising anything, as an estimate in closed form does."""
+
+    def optimizers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, torch.optim.Optimizer]:
+        return {}
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+        with torch.no_grad():
+            networks["net"].weight.fill_(step.number + 5.0)
+        return {}
+
+
+def test_what_nothing_minimises_is_copied_into_the_averages() -> None:
+    filling = trainer(Filling())
+    train(filling, stream(), settings(steps=2), Diary(), StopRequest())
+    assert filling.averages.networks["net"].weight.item() == 6.0
+
+
+def test_a_network_that_is_not_minimised_gets_no_gradients() -> None:
+    networks = {"net": nn.Linear(1, 1, bias=False), "other": nn.Linear(1, 1, bias=False)}
+
+    class Through(Descent):
+        def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+            step.minimise(networks["other"](networks["net"](batch["points"])).square().mean(), "net")
+            return {}
+
+    made = Trainer(Through(), networks, Numbers.fields, CPU, Averages(networks, ["net"], 0.9), seed=0)
+    made.step(0, first(1)[0])
+    assert networks["net"].weight.grad is not None
+    assert networks["other"].weight.grad is None
+
+
+def test_a_learning_rate_may_be_a_tensor() -> None:
+    class Scheduled(Descent):
+        def optimizers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, torch.optim.Optimizer]:
+            return {"net": torch.optim.Adam(networks["net"].parameters(), lr=torch.tensor(0.5))}
+
+    (group,) = json.loads(json.dumps(trainer(Scheduled()).training_state()))["optimizers"]["net"]
+    assert group["lr"] == 0.5
 
 
 def test_random_streams_differ_by_purpose_and_step_and_repeat() -> None:
