@@ -22,6 +22,7 @@ from genframe.interfaces import (
     Metric,
     NoiseSampler,
     Observer,
+    Stateful,
     Trained,
     Visualizer,
 )
@@ -50,6 +51,7 @@ class Assembly:
         data, train, heldout: the dataset and its parts.
         problem: what is generated from what.
         algorithm, noise, trainer, compute: what trains.
+        stateful: the algorithm and the parts that have numbers of their own, by name.
         examples: conditions of held-out samples.
         preview, metrics, observers: what draws, measures and watches.
     """
@@ -62,6 +64,7 @@ class Assembly:
     problem: Problem
     algorithm: Algorithm
     noise: NoiseSampler | None
+    stateful: Mapping[str, Stateful]
     trainer: Trainer
     compute: Compute
     examples: Condition
@@ -90,7 +93,8 @@ class Assembly:
     def network_tensors(self) -> dict[str, Tensor]:
         """Everything that sampling needs, as a checkpoint names it."""
         examples = {f"examples.{name}": values for name, values in self.examples.items()}
-        return self.trainer.network_tensors() | examples
+        parts = {f"part.{name}.{key}": v for name, part in self.stateful.items() for key, v in part.state().items()}
+        return self.trainer.network_tensors() | examples | parts
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint says about the run, as JSON."""
@@ -108,7 +112,7 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     builder = Builder(config, registry)
     data = builder.dataset()
     train, heldout = data.split("train"), data.split("heldout")
-    algorithm, noise = builder.algorithm()
+    algorithm, parts = builder.algorithm()
     fields = builder.fields(data.fields)
     problem = algorithm.problem(fields)
     config = dataclasses.replace(config, training=_settled(config.training, len(train), problem))
@@ -122,7 +126,8 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
         heldout=heldout,
         problem=problem,
         algorithm=algorithm,
-        noise=noise,
+        noise=parts.get("noise"),
+        stateful=builder.stateful(algorithm, parts),
         trainer=Trainer(algorithm, networks, fields, compute, averages, config.seed),
         compute=compute,
         examples=_examples(problem, heldout),

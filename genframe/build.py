@@ -18,8 +18,8 @@ from genframe.interfaces import (
     Conditioning,
     Dataset,
     Metric,
-    NoiseSampler,
     Observer,
+    Stateful,
     Visualizer,
 )
 from genframe.registry import Registered, Registry
@@ -50,8 +50,8 @@ class Builder:
         """The dataset, both parts."""
         return cast(Dataset, self._part("dataset", self._config.parts["data"], "data"))
 
-    def algorithm(self, *, training: bool = True) -> tuple[Algorithm, NoiseSampler | None]:
-        """The algorithm with its slots filled, and what fills the slot ``noise``.
+    def algorithm(self, *, training: bool = True) -> tuple[Algorithm, Mapping[str, Any]]:
+        """The algorithm with its slots filled, and what fills each slot.
 
         Args:
             training: whether it will train. For sampling, nothing but the noise is needed, and other slots stay empty.
@@ -64,7 +64,16 @@ class Builder:
             if training or slot.kind == "noise"
         }
         algorithm = self._part("algorithm", self._config.parts["algorithm"], "algorithm", parts)
-        return cast(Algorithm, algorithm), cast("NoiseSampler | None", parts.get("noise"))
+        return cast(Algorithm, algorithm), parts
+
+    @staticmethod
+    def stateful(algorithm: Algorithm, parts: Mapping[str, Any]) -> Mapping[str, Stateful]:
+        """Those that have numbers of their own, by a name for each: ``algorithm``, ``noise``, ``augmentations.0``."""
+        named: dict[str, Any] = {"algorithm": algorithm}
+        for slot, filled in parts.items():
+            places = {f"{slot}.{place}": part for place, part in enumerate(filled)} if isinstance(filled, tuple) else {}
+            named |= places or {slot: filled}
+        return {name: part for name, part in named.items() if isinstance(part, Stateful)}
 
     def fields(self, fields: Mapping[str, Field]) -> Mapping[str, Field]:
         """The dataset's fields that take part in training: labels only where the conditioning scheme carries them.

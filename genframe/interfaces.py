@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from genframe.shapes import Field, Problem
 
@@ -62,6 +62,21 @@ class NoiseSampler(Protocol):
 
     def project(self, noise: Tensor) -> Tensor:
         """The nearest point of the law's support; differentiable wherever that makes sense."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What an algorithm, or a part in one of its slots, adds where it has numbers of its own.
+
+    A fitted noise law, an adaptive augmentation, counts: a checkpoint holds them, and they are there again when the run
+    is loaded.
+    """
+
+    def state(self) -> Mapping[str, Tensor]:
+        """The numbers, by name."""
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Takes back what `state` gave."""
 
 
 class Generator(Protocol):

@@ -140,19 +140,21 @@ def load_generator(
     state = checkpoint.state
     config = stored(state["config"], registry.find_spec)
     builder = Builder(config, registry)
-    algorithm, noise = builder.algorithm(training=False)
+    algorithm, parts = builder.algorithm(training=False)
     problem = problem_from_json(state["problem"])
     with torch.random.fork_rng(devices=[]):
         networks = builder.networks(problem)
     for role, network in networks.items():
         _restore(network, checkpoint.networks, role, folder, average)
         network.train(batch_statistics)
-    prefix = "examples."
-    examples = {k.removeprefix(prefix): v for k, v in checkpoint.networks.items() if k.startswith(prefix)}
+    for name, part in builder.stateful(algorithm, parts).items():
+        part.load_state(_below(checkpoint.networks, f"part.{name}."))
     return LoadedGenerator(
         config=config,
-        trained=Trained(problem=problem, generator=algorithm.generator(networks), networks=networks, noise=noise),
-        conditions=Conditions(problem, examples),
+        trained=Trained(
+            problem=problem, generator=algorithm.generator(networks), networks=networks, noise=parts.get("noise")
+        ),
+        conditions=Conditions(problem, _below(checkpoint.networks, "examples.")),
         step=state["step"],
         digest=checkpoint.digest,
         path=folder,
@@ -189,14 +191,18 @@ def problem_from_json(content: Mapping[str, Any]) -> Problem:
 def _restore(network: nn.Module, tensors: Mapping[str, Tensor], role: str, folder: Path, average: bool) -> None:
     averaged = any(name.startswith(f"ema.{role}.") for name in tensors)
     prefix = f"ema.{role}." if average and averaged else f"{role}."
-    weights = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(_below(tensors, prefix))
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise CheckpointError(
             f"{folder} does not fit the network '{role}' as the plugin builds it now: {detail}"
         ) from None
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose name begins so, without that beginning."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _sequence(labels: int | str | Sequence[int | str] | None) -> Sequence[int | str]:

@@ -390,3 +390,32 @@ def test_a_run_with_a_term_can_be_sampled_without_it(cli: Any) -> None:
     assert cli(*CDCGAN, "--set", 'terms=["nothing"]', "--output-dir", "a").code == 0
     lookup._registered.clear()
     assert genframe.load("a").sample(2).shape[0] == 2
+
+
+def test_numbers_of_a_part_are_kept_in_the_checkpoint(cli: Any) -> None:
+    class Counting:
+        """A law of z that depends on how often it was asked."""
+
+        shape = (4,)
+
+        def __init__(self, settings: Any) -> None:
+            self.calls = torch.zeros(1)
+
+        def draw(self, indices: torch.Tensor, key: int) -> torch.Tensor:
+            self.calls += 1
+            return torch.zeros(len(indices), 4)
+
+        def project(self, noise: torch.Tensor) -> torch.Tensor:
+            return noise
+
+        def state(self) -> dict[str, torch.Tensor]:
+            return {"calls": self.calls}
+
+        def load_state(self, state: Any) -> None:
+            self.calls = state["calls"].clone()
+
+    genframe.register(NoiseSpec(name="counting", summary="s", factory=Counting))
+    assert cli(*CDCGAN, "--noise", "counting", "--metric", "nn1", "--output-dir", "a").code == 0
+    noise = genframe.load("a").trained.noise
+    assert noise is not None
+    assert noise.calls.item() == 6  # one draw a step; what pictures and figures drew came after the last checkpoint

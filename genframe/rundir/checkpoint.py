@@ -6,7 +6,8 @@ absent. Nothing is ever pickled.
 
 ```
 step-00000500/
-  networks.safetensors   ROLE.KEY: the networks; ema.ROLE.KEY: running averages; examples.FIELD: known conditions
+  networks.safetensors   ROLE.KEY: the networks; ema.ROLE.KEY: running averages; examples.FIELD: known conditions;
+                         part.NAME.KEY: numbers of the algorithm and of its parts
   training.safetensors   ROLE.INDEX.KEY: what the optimizers remember
   state.json             step, configuration, problem, optimizers' settings, versions
   manifest.json          the size and the SHA-256 of each, and of itself
