@@ -94,6 +94,8 @@ def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:
     for option in given:
         if option not in KEYS:
             raise ConfigError(f"'{option}' is not an option; known are {quoted(KEYS)}.{nearest(option, KEYS)}")
+    if "data_dir" in given:
+        given["data_dir"] = str(Path(given["data_dir"]).expanduser().resolve())
     choices_first = sorted(given, key=lambda option: not KEYS[option].endswith(".name"))
     return data + [tree_of(KEYS[option], _listed(given[option])) for option in choices_first]
 

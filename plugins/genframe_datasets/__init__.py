@@ -8,6 +8,9 @@ from pathlib import Path
 
 import genframe
 from genframe.specs import DatasetSpec
+from genframe_datasets.folder import opens_folder
+from genframe_datasets.idx_paths import opens_idx
+from genframe_datasets.published import SETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,17 @@ class ImageSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmoticonSettings(ImageSettings):
+    """Drawn faces.
+
+    Attributes:
+        count: how many, 100 to 100,000; every tenth is held out.
+    """
+
+    count: int = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
 class NpzSettings(ImageSettings):
     """Pictures from a file.
 
@@ -38,6 +52,49 @@ class NpzSettings(ImageSettings):
     """
 
     path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxSettings(ImageSettings):
+    """Pictures from an IDX file; their labels, and the test part, are found beside it by name.
+
+    Attributes:
+        path: of the file of pictures, gzipped or not, or of a folder that holds MNIST's four files.
+    """
+
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedSettings(ImageSettings):
+    """A set that is known by its name.
+
+    Attributes:
+        data_dir: the folder that holds its files, or one for all sets; empty for ``GENFRAME_DATA`` or, without that,
+            ``~/.cache/genframe``. What is missing is downloaded into a folder below it that is called like the set.
+    """
+
+    data_dir: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSettings(ImageSettings):
+    """Pictures from a folder or a zip.
+
+    Attributes:
+        path: of the folder or the ``.zip``.
+        skip_bad_images: leave out and count what cannot be read, instead of stopping there.
+        memory: larger sets than this (``512MB``, ``2GB``) are read from disk as they are wanted; empty is a quarter of
+            the machine's memory.
+        labels: ``auto``, ``none``, or columns of the data's table by name, separated by commas.
+        direction: of pairs in ``A/`` and ``B/``: ``AtoB`` makes the pictures of B from those of A, ``BtoA`` those of A.
+    """
+
+    path: str = ""
+    skip_bad_images: bool = False
+    memory: str = ""
+    labels: str = "auto"
+    direction: str = "AtoB"
 
 
 def opens_npz(path: Path) -> bool:
@@ -55,9 +112,36 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
         settings=ImageSettings,
     )
     yield DatasetSpec(
+        name="emoticons",
+        summary="Drawn faces with independent attributes, 32x32: glasses, hat, smile, skin tone, background",
+        factory="genframe_datasets.emoticons:open_emoticons",
+        settings=EmoticonSettings,
+    )
+    for record in SETS.values():
+        yield DatasetSpec(
+            name=record.name,
+            summary=record.summary,
+            factory=f"genframe_datasets.named:open_{record.name.replace('-', '_')}",
+            settings=NamedSettings,
+        )
+    yield DatasetSpec(
+        name="idx",
+        summary="IDX files as MNIST has them, gzipped or not, with labels and a test part beside them",
+        factory="genframe_datasets.idx:open_idx",
+        settings=IdxSettings,
+        opens=opens_idx,
+    )
+    yield DatasetSpec(
         name="npz",
         summary="An .npz with images and labels, or x_train, y_train, x_test and y_test",
         factory="genframe_datasets.npz:open_npz",
         settings=NpzSettings,
         opens=opens_npz,
+    )
+    yield DatasetSpec(
+        name="folder",
+        summary="Pictures in a folder or a .zip: flat, by class, train and test, paired, or with a table of labels",
+        factory="genframe_datasets.folder.opening:open_folder",
+        settings=FolderSettings,
+        opens=opens_folder,
     )
