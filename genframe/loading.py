@@ -101,7 +101,8 @@ class LoadedGenerator:
             return "", []
         classes = [(name, field) for name, field in self.trained.problem.condition.items() if field.kind == "class"]
         if not classes:
-            raise ConfigError(f"this run has no classes to choose from: recipe '{self.config.recipe}' takes no labels")
+            given = quoted(self.trained.problem.condition)
+            raise ConfigError(f"this run has no classes to choose from; it generates from the conditions {given}")
         name, field = classes[0]
         return name, [class_index(field, label) for label in labels]
 

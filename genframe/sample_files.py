@@ -46,16 +46,18 @@ def write_samples(generator: LoadedGenerator, chunks: Iterator[Samples], target:
 
 
 def _write_npz(generator: LoadedGenerator, chunks: Iterator[Samples], target: Path) -> None:
-    images, labels, first, seed = [], [], None, 0
+    pixels = generator.trained.problem.output.kind in PIXEL_KINDS
+    columns: dict[str, list[Tensor]] = {}
+    first, seed = None, 0
     for chunk in chunks:
-        pixels = generator.trained.problem.output.kind in PIXEL_KINDS
-        images.append(to_uint8(chunk.output).movedim(-3, -1) if pixels else chunk.output)
-        labels.append(_labels(generator, chunk))
+        images = to_uint8(chunk.output).movedim(-3, -1) if pixels else chunk.output
+        parts = {"images": images, "labels": _labels(generator, chunk), **_further_labels(generator, chunk)}
+        for name, values in parts.items():
+            columns.setdefault(name, []).append(values)
         first, seed = chunk.first if first is None else first, chunk.seed
     arrays = {
-        "images": torch.cat(images).numpy(),
-        "labels": torch.cat(labels).numpy(),
-        "class_names": np.array(_class_names(generator)),
+        **{name: torch.cat(values).numpy() for name, values in columns.items()},
+        **{name: np.array(words) for name, words in _names(generator).items()},
         "metadata": np.array(json.dumps(_info(generator) | {"seed": str(seed), "first": str(first)})),
     }
     buffer = io.BytesIO()
@@ -111,6 +113,18 @@ def _labels(generator: LoadedGenerator, samples: Samples) -> Tensor:
         if field.kind == "class":
             return samples.condition[name]
     return torch.full((len(samples.output),), -1, dtype=torch.int64)
+
+
+def _further_labels(generator: LoadedGenerator, samples: Samples) -> dict[str, Tensor]:
+    """Attributes and values, under the name of their field."""
+    fields = generator.trained.problem.labels
+    return {name: samples.condition[name] for name, field in fields.items() if field.kind != "class"}
+
+
+def _names(generator: LoadedGenerator) -> dict[str, tuple[str, ...]]:
+    """``class_names``, and ``attribute_names`` where there are attributes."""
+    several = [field for field in generator.trained.problem.labels.values() if field.kind == "multilabel"]
+    return {"class_names": _class_names(generator)} | ({"attribute_names": several[0].classes} if several else {})
 
 
 def _class_names(generator: LoadedGenerator) -> tuple[str, ...]:

@@ -155,3 +155,18 @@ def test_evaluate_prints_one_json_object(cli: Any) -> None:
     assert (name, entry["protocol"]["samples"]) == ("nn1", 100)
     assert 0 <= entry["value"] <= 1
     assert set(json.loads(cli("evaluate", "run", "--json").out)) == {"nn1", "label-accuracy"}
+
+
+def test_attributes_come_with_the_samples(cli: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    attributes = np.random.default_rng(1).integers(0, 2, (60, 2))
+    np.savez("data.npz", images=images, attributes=attributes, attribute_names=np.array(["hat", "smile"]))
+    settings = {"architecture.width": 8}
+    genframe.train("cdcgan", data="data.npz", steps=3, batch_size=16, output_dir="run", settings=settings)
+    out = arrays(cli, Path("run"), "-n", "9")
+    assert out["attributes"].shape == (9, 2)
+    assert set(np.unique(out["attributes"])) <= {0.0, 1.0}
+    assert out["attribute_names"].tolist() == ["hat", "smile"]
+    assert out["labels"].tolist() == [-1] * 9
+    result = cli("sample", "run", "--class", "hat")
+    assert (result.code, "'attributes'" in result.err) == (2, True)
