@@ -18,13 +18,15 @@ _COLUMNS, _MOST_ROWS = 10, 20
 def describe(data: Dataset) -> list[str]:
     """Lines that say how many samples there are, of what fields, and how they are labelled."""
     train, heldout = data.split("train"), data.split("heldout")
-    lines = [f"samples  {len(train):,} to train on, {len(heldout):,} held out"]
+    rows = [("samples", f"{len(train):,} to train on, {len(heldout):,} held out")]
     looked_at = examples(train)
     for name, field in data.fields.items():
-        lines.append(f"{name:<8} {_field_text(field)}")
-        lines += [f"         {line}" for line in _counts(field, looked_at[name])]
-    count = len(next(iter(looked_at.values())))
-    return lines if count == len(train) else [*lines, f"         (counted among {count:,} training samples)"]
+        rows.append((name, _field_text(field)))
+        rows += [("", line) for line in _counts(field, looked_at[name])]
+    if _count(looked_at) < len(train):
+        rows.append(("", f"(counted among {_count(looked_at):,} training samples)"))
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {text}" for name, text in rows]
 
 
 def contact_sheet(data: Dataset, title: str) -> Raster | None:
