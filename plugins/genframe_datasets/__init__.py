@@ -97,6 +97,23 @@ class FolderSettings(ImageSettings):
     direction: str = "AtoB"
 
 
+@dataclass(frozen=True, kw_only=True)
+class HuggingFaceSettings(ImageSettings):
+    """A dataset of Hugging Face's library.
+
+    Attributes:
+        repository: its name on the hub, a folder that ``save_to_disk`` wrote, or a format such as ``imagefolder``.
+        configuration: which of its configurations; empty is the default one.
+        image: the column of pictures; ``auto`` is the first.
+        label: the column of classes; ``auto`` is the first, ``none`` leaves labels out.
+    """
+
+    repository: str = ""
+    configuration: str = ""
+    image: str = "auto"
+    label: str = "auto"
+
+
 def opens_npz(path: Path) -> bool:
     """Whether the name says that these are NumPy arrays."""
     return path.suffix.lower() == ".npz"
@@ -124,6 +141,12 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
             factory=f"genframe_datasets.named:open_{record.name.replace('-', '_')}",
             settings=NamedSettings,
         )
+    yield DatasetSpec(
+        name="huggingface",
+        summary="Any dataset of Hugging Face's library with a column of pictures (--set data.repository=NAME)",
+        factory="genframe_datasets.huggingface:open_huggingface",
+        settings=HuggingFaceSettings,
+    )
     yield DatasetSpec(
         name="idx",
         summary="IDX files as MNIST has them, gzipped or not, with labels and a test part beside them",

@@ -122,7 +122,7 @@ def _loose(files: Files) -> Iterator[Array]:
 
 def _svhn_pictures(files: Files) -> Pictures:
     """MATLAB's arrays: ``X (32, 32, 3, N)``, and ``y (N, 1)`` where 10 stands for the digit 0."""
-    from scipy.io import loadmat  # type: ignore[import-untyped]  # slow to import, and no other set needs it
+    from scipy.io import loadmat  # slow to import, and no other set needs it
 
     parts = [loadmat(files[file.name], variable_names=["X", "y"]) for file in SVHN.files]
     return _joined([(part["X"].transpose(3, 2, 0, 1), part["y"].ravel() % 10) for part in parts], 1)
