@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe.build import Builder
-from genframe.config import RunConfig, TrainingSettings
+from genframe.config import RunConfig
 from genframe.errors import ConfigError
 from genframe.interfaces import (
     Algorithm,
@@ -36,6 +36,7 @@ from genframe.training.averages import Averages
 from genframe.training.batches import batches_per_epoch
 from genframe.training.device import Compute, thread_count
 from genframe.training.trainer import Trainer
+from genframe.training_settings import TrainingSettings
 
 #: How many conditions of held-out samples are kept for sampling, where they cannot be enumerated.
 EXAMPLES = 64

@@ -249,7 +249,8 @@ class RecipeSpec(Spec):
     Attributes:
         algorithm, architecture, conditioning, data: one part each.
         slots: what fills the algorithm's slots; a tuple for a slot that takes many.
-        training: settings of the training itself, such as ``{"steps": 1500}``; see `genframe.config.TrainingSettings`.
+        training: settings of the training itself, such as ``{"steps": 1500}``; see
+            `genframe.training_settings.TrainingSettings`.
         preview: the visualizer that draws ``samples/`` as the run goes.
         metrics: measured at the end, on the held-out part.
         observers: what watches the run.

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from genframe.config import Cadence, TrainingSettings
 from genframe.errors import StoppedError
 from genframe.interfaces import Batch
 from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
+from genframe.training_settings import Cadence, TrainingSettings
 
 
 class Record(Protocol):

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from genframe.config import Cadence, TrainingSettings
 from genframe.errors import ConfigError, DivergenceError, StoppedError
 from genframe.interfaces import Batch
 from genframe.shapes import Field
@@ -20,6 +19,7 @@ from genframe.training.device import Compute
 from genframe.training.loop import train
 from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
+from genframe.training_settings import Cadence, TrainingSettings
 
 CPU = Compute.choose("cpu", "float32")
 
