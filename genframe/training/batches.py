@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from genframe.errors import ConfigError, DataError
+from genframe.errors import ConfigError, DataError, GenframeError
 from genframe.interfaces import Batch, Dataset
 from genframe.randomness import derive_key
-from genframe.training.signals import STOP_SIGNALS
 
 _Request = tuple[int, Sequence[int]]
 
@@ -56,7 +55,10 @@ def batches(data: Dataset, *, batch_size: int, seed: int, workers: int = 0, firs
         # Every iterator of a loader draws from a generator, by default from the global one.
         generator=torch.Generator().manual_seed(0),
     )
-    yield from loader
+    for batch in loader:
+        if isinstance(batch, GenframeError):
+            raise batch
+        yield batch
 
 
 @contextmanager
@@ -71,10 +73,9 @@ def reading_errors() -> Iterator[None]:
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:
-    """A signal to the whole process group asks the run to stop; it still needs its readers while it saves."""
-    for name in STOP_SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    """A signal to the whole group asks the run to stop; its readers, in groups of their own, go when it goes."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
 
 
 def _requests(samples: int, batch_size: int, seed: int, first: int) -> Iterator[_Request]:
@@ -100,6 +101,9 @@ class _Reader(torch.utils.data.Dataset[Any]):
         self._data = data
         self._seed = seed
 
-    def __getitem__(self, request: _Request) -> Batch:
+    def __getitem__(self, request: _Request) -> Batch | GenframeError:
         epoch, indices = request
-        return self._data.read(indices, epoch=epoch, seed=self._seed)
+        try:
+            return self._data.read(indices, epoch=epoch, seed=self._seed)
+        except GenframeError as error:  # PyTorch would wrap it in the text of a traceback
+            return error

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
+_NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
 
 
 class StopRequest:
@@ -38,7 +38,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Within, signals set the request instead of killing the process. Outside the main thread nothing is installed."""
     request = StopRequest()
-    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         yield request
         return

@@ -87,7 +87,8 @@ class FolderSettings(ImageSettings):
         memory: larger sets than this (``512MB``, ``2GB``) are read from disk as they are wanted; empty is a quarter of
             the machine's memory.
         labels: ``auto``, ``none``, or columns of the data's table by name, separated by commas.
-        direction: of pairs in ``A/`` and ``B/``: ``AtoB`` makes the pictures of B from those of A, ``BtoA`` those of A.
+        direction: of pairs in ``A/`` and ``B/``: ``AtoB`` makes the pictures of B from those of A, ``BtoA`` the
+            reverse.
     """
 
     path: str = ""

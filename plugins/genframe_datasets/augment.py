@@ -52,7 +52,7 @@ class Augment:
             epoch: the changes depend on it,
             seed: and on this.
         """
-        if self == Augment():
+        if self == Augment() or not len(members):
             return batch
         draws_B4 = uniform(members, (4,), derive_key(seed, "augment", epoch))
         flip = draws_B4[:, 0] < 0.5 if self.mirror else torch.zeros(len(members), dtype=torch.bool)

@@ -501,3 +501,18 @@ def test_a_run_on_a_folder_ends_with_the_sentence(root, cli):
     result = cli("run", "--plugin", "cdcgan", "--data", root, "--conditioning", "none", "--dry-run")
     assert result.code == 3
     assert f"{root}/b.png cannot be read: empty" in result.err
+
+
+def test_a_torn_picture_met_by_a_reader_ends_the_run_in_one_sentence(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(40):
+        Image.fromarray(np.full((8, 8, 3), number, dtype=np.uint8)).save(folder / f"{number:02d}.png")
+    whole = (folder / "11.png").read_bytes()
+    (folder / "11.png").write_bytes(whole[: len(whole) // 2 + 8])
+    words = ("--data-memory", "1KB", "--workers", "2", "--batch-size", "8", "--set", "architecture.width=8")
+    result = cli("run", "--plugin", "dcgan", "--data", folder, *words, "--steps", "30")
+    assert result.code == 3, result.err
+    assert "11.png" in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err

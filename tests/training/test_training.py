@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from genframe.errors import ConfigError, DivergenceError, StoppedError
+from genframe.errors import ConfigError, DataError, DivergenceError, StoppedError
 from genframe.interfaces import Batch
 from genframe.shapes import Field
 from genframe.training.averages import Averages
@@ -71,6 +71,21 @@ def test_the_stream_can_begin_at_any_step(start: int) -> None:
 
 def test_workers_change_nothing() -> None:
     assert [values(batch) for batch in first(6, workers=2)] == [values(batch) for batch in first(6)]
+
+
+class Torn(Numbers):
+    """One sample cannot be read."""
+
+    def read(self, indices: Sequence[int], *, epoch: int, seed: int) -> Batch:
+        if 7 in indices:
+            raise DataError("sample 7 is torn")
+        return super().read(indices, epoch=epoch, seed=seed)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_cannot_be_read_is_the_same_sentence_with_workers(workers: int) -> None:
+    with pytest.raises(DataError, match=r"^sample 7 is torn$"):
+        list(islice(batches(Torn(10), batch_size=4, seed=0, workers=workers), 6))
 
 
 def test_reading_leaves_the_global_generator_alone() -> None:
