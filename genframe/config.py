@@ -57,6 +57,12 @@ class RunConfig:
     metrics: tuple[Choice, ...]
     observers: tuple[Choice, ...]
 
+    @property
+    def data_name(self) -> str:
+        """What to call the data: the name of a set, or of a user's file or folder without its ending."""
+        path = self.parts["data"].settings.get("path")
+        return Path(str(path)).stem if path else self.parts["data"].name.rpartition("/")[2]
+
     def tree(self) -> Tree:
         """The configuration as TOML has it; `resolve` of this tree gives the same configuration."""
         filled = {name: choice for name, choice in self.slots.items() if choice}

@@ -122,6 +122,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
     return {
         "id": secrets.token_hex(8),
         "status": "running",
+        "title": f"{config.recipe} on {config.data_name}",
         "recipe": config.recipe,
         "data": dict(config.tree()["data"]),
         "samples": {"train": len(assembly.train), "heldout": len(assembly.heldout)},

@@ -57,7 +57,7 @@ def run(
         GenframeError: what went wrong; its class says of which kind.
     """
     assembly = assemble(config, registry)
-    directory = RunDirectory.create(output_dir, config.recipe, _data_name(config))
+    directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
     recorder = Recorder(assembly, directory, observers)
     with _recorded(recorder), cpu_threads(assembly.config.training.threads or 1):
         recorder.start()
@@ -89,9 +89,3 @@ def _recorded(recorder: Recorder) -> Iterator[None]:
         raise
     for problem in recorder.finish("finished"):
         raise problem
-
-
-def _data_name(config: RunConfig) -> str:
-    data = config.parts["data"]
-    path = data.settings.get("path")
-    return Path(str(path)).stem if path else data.name.rpartition("/")[2]

@@ -127,7 +127,7 @@ class View:
 
 def run_title(config: RunConfig, step: int) -> str:
     """``cdcgan on digits, step 1,500``."""
-    return f"{config.recipe} on {config.parts['data'].name}, step {step:,}"
+    return f"{config.recipe} on {config.data_name}, step {step:,}"
 
 
 def _on(condition: Condition, device: torch.device, problem: Problem) -> Condition:

@@ -61,7 +61,7 @@ class Display:
         self._steps, self._batch_size = run["steps"], run["batch_size"]
         networks = ", ".join(f"{role} {count:,}" for role, count in run["parameters"].items())
         self._console.print(
-            f"{run['recipe']} on {run['data']['name']}: {run['samples']['train']:,} training samples, "
+            f"{run['title']}: {run['samples']['train']:,} training samples, "
             f"{self._steps:,} steps of {self._batch_size} on {run['device']} in {run['precision']}",
             f"parameters: {networks}",
             f"run directory: {run['directory']}",
