@@ -72,7 +72,7 @@ def test_share_of_time_outside_networks_and_optimizers(
 
     def run() -> None:
         training = assembly.config.training
-        stream = batches(assembly.train, batch_size=training.batch_size, seed=0)
+        stream = batches(assembly.train, batch_size=assembly.batch_size, seed=0)
         with cpu_threads(training.threads or torch.get_num_threads()):
             train(assembly.trainer, stream, training, recorder, StopRequest())
 

@@ -41,7 +41,10 @@ def train(
     registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
     changes = [tree_of(key, value) for key, value in (settings or {}).items()]
     config = configure(registry, recipe=recipe, options=flags, settings=changes)
-    return run(config, registry, output_dir=Path(output_dir) if output_dir else None, observers=observers)
+    finished = run(config, registry, output_dir=Path(output_dir) if output_dir else None, observers=observers)
+    for problem in finished.problems:
+        raise problem
+    return finished
 
 
 def load(

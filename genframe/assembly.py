@@ -42,6 +42,10 @@ from genframe.training_settings import TrainingSettings
 EXAMPLES = 64
 
 
+#: Samples a step, where nothing else is asked for and there are as many.
+DEFAULT_BATCH = 64
+
+
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
     """Everything that a run is made of.
@@ -72,6 +76,12 @@ class Assembly:
     preview: Visualizer
     metrics: Mapping[str, Metric]
     observers: Sequence[Observer]
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a step, as it was settled."""
+        assert self.config.training.batch_size is not None
+        return self.config.training.batch_size
 
     def view(self, step: int) -> View:
         """The run as it is now, by the running averages where there are any."""
@@ -160,10 +170,11 @@ def _generating(config: RunConfig, registry: Registry) -> frozenset[str]:
 
 def _settled(training: TrainingSettings, samples: int, problem: Problem) -> TrainingSettings:
     """The settings with everything decided that was left to the data."""
-    per_epoch = batches_per_epoch(samples, training.batch_size)
+    batch_size = min(DEFAULT_BATCH, samples) if training.batch_size is None else training.batch_size
+    per_epoch = batches_per_epoch(samples, batch_size)
     steps = training.steps if training.epochs is None else max(1, round(training.epochs * per_epoch))
     threads = thread_count(training.threads, math.prod(problem.output.shape))
-    return dataclasses.replace(training, steps=steps, epochs=None, threads=threads)
+    return dataclasses.replace(training, steps=steps, epochs=None, batch_size=batch_size, threads=threads)
 
 
 def _examples(problem: Problem, heldout: Dataset) -> Condition:

@@ -236,8 +236,8 @@ def _merged_places(base: list[Any], change: Tree) -> list[Any]:
     for key, value in change.items():
         if key not in places or not isinstance(value, dict):
             raise ConfigError(
-                f"'{key}' is no place in a list of {len(base)} parts: write KEY.0.SETTING=VALUE for the first of "
-                "them, or give the whole list"
+                f"'{key}' is no place in a list of {len(base)} parts: write KEY.0.SETTING=VALUE for a setting of the "
+                'first of them, or KEY=["NAME"] for the whole list'
             )
     return [_merged(old, change.get(place, {})) for place, old in places.items()]
 

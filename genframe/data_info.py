@@ -22,9 +22,8 @@ def describe(data: Dataset) -> list[str]:
     looked_at = examples(train)
     for name, field in data.fields.items():
         rows.append((name, _field_text(field)))
-        rows += [("", line) for line in _counts(field, looked_at[name])]
-    if _count(looked_at) < len(train):
-        rows.append(("", f"(counted among {_count(looked_at):,} training samples)"))
+        among = f"of {_count(looked_at):,} looked at: " if _count(looked_at) < len(train) else ""
+        rows += [("", among + line) for line in _counts(field, looked_at[name])]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text}" for name, text in rows]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +114,9 @@ def class_index(field: Field, label: int | str) -> int:
     Raises:
         ConfigError: there is no such class.
     """
-    if isinstance(label, str) and label in field.classes:
-        return field.classes.index(label)
+    names = [unicodedata.normalize("NFC", name) for name in field.classes]
+    if isinstance(label, str) and unicodedata.normalize("NFC", label) in names:
+        return names.index(unicodedata.normalize("NFC", label))
     if (isinstance(label, int) or label.isdecimal()) and 0 <= int(label) < len(field.classes):
         return int(label)
     shown = quoted(field.classes[:20]) + (" ..." if len(field.classes) > 20 else "")

@@ -128,7 +128,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "samples": {"train": len(assembly.train), "heldout": len(assembly.heldout)},
         "seed": config.seed,
         "steps": config.training.steps,
-        "batch_size": config.training.batch_size,
+        "batch_size": assembly.batch_size,
         "parameters": assembly.parameters(),
         "versions": {
             "genframe": genframe.__version__,

@@ -29,11 +29,13 @@ class Run:
         directory: its folder; `genframe.load` takes it.
         picture: the final picture.
         summary: the content of ``run.json``.
+        problems: what went wrong in watching and measuring, after the run itself was safe.
     """
 
     directory: Path
     picture: Path
     summary: Mapping[str, Any]
+    problems: tuple[Exception, ...] = ()
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -59,27 +61,32 @@ def run(
     assembly = assemble(config, registry)
     directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
     recorder = Recorder(assembly, directory, observers)
-    with _recorded(recorder), cpu_threads(assembly.config.training.threads or 1):
+    with _recorded(recorder) as problems, cpu_threads(assembly.config.training.threads or 1):
         recorder.start()
         _train(assembly, recorder)
         recorder.conclude()
-    return Run(directory=directory.path, picture=directory.sample_file("final"), summary=recorder.content)
+    return Run(
+        directory=directory.path,
+        picture=directory.sample_file("final"),
+        summary=recorder.content,
+        problems=tuple(problems),
+    )
 
 
 def _train(assembly: Assembly, recorder: Recorder) -> None:
     training = assembly.config.training
-    stream = batches(
-        assembly.train, batch_size=training.batch_size, seed=assembly.config.seed, workers=training.workers
-    )
+    seed, workers = assembly.config.seed, training.workers
+    stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers)
     with stop_on_signals() as stop, reading_errors():
         train(assembly.trainer, stream, training, recorder, stop)
 
 
 @contextmanager
-def _recorded(recorder: Recorder) -> Iterator[None]:
-    """Writes down how the run ended, whichever way it does."""
+def _recorded(recorder: Recorder) -> Iterator[list[Exception]]:
+    """Writes down how the run ended, whichever way it does; what that itself met is in the list afterwards."""
+    problems: list[Exception] = []
     try:
-        yield
+        yield problems
     except GenframeError as error:
         statuses = {DivergenceError: "diverged", StoppedError: "interrupted"}
         recorder.finish(statuses.get(type(error), "failed"), str(error))
@@ -87,5 +94,4 @@ def _recorded(recorder: Recorder) -> Iterator[None]:
     except BaseException as error:
         recorder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", repr(error))
         raise
-    for problem in recorder.finish("finished"):
-        raise problem
+    problems += recorder.finish("finished")

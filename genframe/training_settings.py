@@ -42,7 +42,7 @@ class TrainingSettings:
     Attributes:
         steps: how many steps; ``epochs``, where it is given, decides instead.
         epochs: how many passes over the training part.
-        batch_size: samples a step.
+        batch_size: samples a step; None is 64, or all training samples where there are fewer.
         ema: decay of the running average of the generator's weights, in [0, 1); with 0 the average is a mere copy.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks' arithmetic. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere.
@@ -56,7 +56,7 @@ class TrainingSettings:
 
     steps: int = 1500
     epochs: float | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     ema: float = 0.999
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -85,7 +85,8 @@ def training_settings(raw: Any) -> TrainingSettings:
         raise ConfigError(f"training.threads is from 1 to {_MOST_THREADS}; got {settings.threads}")
     lowest = {"steps": 1, "batch_size": 1, "workers": 0, "log_every": 1, "sample_every": 1, "keep_last": 2}
     for key, least in lowest.items():
-        if getattr(settings, key) < least:
+        value = getattr(settings, key)
+        if value is not None and value < least:
             raise ConfigError(f"training.{key} is at least {least}; got {getattr(settings, key)}")
     Cadence.parse(settings.checkpoint_every)
     if settings.epochs is not None and not 0 < settings.epochs < math.inf:

@@ -72,7 +72,7 @@ def test_the_recipe_is_filled_with_defaults() -> None:
         "path": None,
     }
     assert config.slots == {"noise": Choice(name="flat", settings={"dim": 32}), "penalties": ()}
-    assert (config.training.steps, config.training.batch_size, config.seed) == (10, 64, 0)
+    assert (config.training.steps, config.training.batch_size, config.seed) == (10, None, 0)
 
 
 def test_later_sources_win() -> None:

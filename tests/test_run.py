@@ -419,3 +419,30 @@ def test_numbers_of_a_part_are_kept_in_the_checkpoint(cli: Any) -> None:
     noise = genframe.load("a").trained.noise
     assert noise is not None
     assert noise.calls.item() == 6  # one draw a step; what pictures and figures drew came after the last checkpoint
+
+
+def test_few_pictures_make_smaller_batches_unless_a_size_is_asked_for(cli: Any) -> None:
+    np.savez("few.npz", images=np.zeros((20, 8, 8), dtype=np.uint8))
+    words = ("run", "--plugin", "dcgan", "--data", "few.npz", "--set", "architecture.width=8", "--steps", "2")
+    assert cli(*words, "--output-dir", "a").code == 0
+    assert json.loads(Path("a/run.json").read_text())["batch_size"] == 18
+    assert cli(*words, "--batch-size", "19").code == 2
+
+
+def test_a_closed_pipe_is_no_defect(genframe_process: Any) -> None:
+    code = (
+        "import os, subprocess, sys; read, write = os.pipe(); os.close(read);"
+        f"words = [sys.executable, '-m', 'genframe', *{list(CDCGAN)!r}];"
+        "done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE);"
+        "print(done.returncode, b'defect' in done.stderr)"
+    )
+    assert genframe_process("-c", code).stdout.split() == ["141", "False"]
+    assert json.loads(Path("runs/cdcgan-digits-0001/run.json").read_text())["status"] == "finished"
+
+
+def test_suggestions_can_be_typed_where_a_plugins_folder_was_given(cli: Any) -> None:
+    Path("plugins").mkdir()
+    result = cli(*CDCGAN, "--plugins-dir", "plugins")
+    suggestions = [line for line in result.out.splitlines() if line.startswith("  ") and "runs/" in line]
+    assert len(suggestions) == 3
+    assert all(line.endswith("--plugins-dir plugins") for line in suggestions)

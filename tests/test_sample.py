@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,9 @@ def test_attributes_come_with_the_samples(cli: Any) -> None:
     assert out["labels"].tolist() == [-1] * 9
     result = cli("sample", "run", "--class", "hat")
     assert (result.code, "'attributes'" in result.err) == (2, True)
+
+
+def test_a_class_is_found_however_its_letters_are_composed(run: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Ünïcode") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    assert torch.equal(genframe.load(run).sample(2, labels=decomposed), genframe.load(run).sample(2, labels=composed))

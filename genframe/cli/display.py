@@ -7,11 +7,12 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -30,8 +31,9 @@ PLAIN_EVERY = 10.0
 class Display:
     """An observer that shows how a run is doing. Progress goes to stderr, the summary to stdout."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, plugins_dirs: Sequence[Path] = ()) -> None:
         self._registry = registry
+        self._plugins_dirs = plugins_dirs
         self._console = Console(stderr=True, highlight=False, markup=False)
         self._progress = Progress(
             TextColumn("step"),
@@ -86,7 +88,10 @@ class Display:
             self._console.print(f"step {step:,}/{self._steps:,}  {figures}", soft_wrap=True)
 
     def sampled(self, step: int, view: RunView, picture: Path) -> None:
-        """Pictures are named once, at the end."""
+        """Pictures are named once, at the end; after the last one the figures take a while."""
+        if step == self._steps:
+            self._progress.stop()
+            self._console.print("measuring on held-out data")
 
     def finished(self, outcome: Mapping[str, Any]) -> None:
         """Takes the bar away."""
@@ -94,24 +99,23 @@ class Display:
 
     def summarise(self, run: Run) -> None:
         """Where the pictures are, the held-out figures, what to try next; last the run directory, for scripts."""
-        console = Console(highlight=False, soft_wrap=True, markup=False)
-        seconds = run.summary["timings"]["seconds"]
-        console.print(f"\ndone in {seconds:.0f} s; final picture: {run.picture}")
+        click.echo(f"done in {run.summary['timings']['seconds']:.0f} s; final picture: {run.picture}")
         for name, entry in run.summary["metrics"].items():
             spec = cast(MetricSpec, self._registry.find_spec("metric", name))
-            console.print(f"  {figure_line(spec, entry)}")
-        console.print("\nworth trying next:")
-        for command in _suggestions(run):
-            console.print(f"  {command}")
-        console.print(f"\n{run.directory}")
+            click.echo(f"  {figure_line(spec, entry)}")
+        click.echo("\nworth trying next:")
+        for command in _suggestions(run, self._plugins_dirs):
+            click.echo(f"  {command}")
+        click.echo(f"\n{run.directory}")
 
 
-def _suggestions(run: Run) -> list[str]:
+def _suggestions(run: Run, plugins_dirs: Sequence[Path]) -> list[str]:
     program, directory = _program(), shlex.quote(str(run.directory))
+    more = "".join(f" --plugins-dir {shlex.quote(str(folder))}" for folder in plugins_dirs)
     return [
-        f"{program} sample {directory} -n 64 --seed 1",
-        f"{program} visualize {directory} samples --set columns=16 --output samples.png",
-        f"{program} run --config {directory}/config.toml --seed 1",
+        f"{program} sample {directory} -n 64 --seed 1{more}",
+        f"{program} visualize {directory} samples --set columns=16 --output samples.png{more}",
+        f"{program} run --config {directory}/config.toml --seed 1{more}",
     ]
 
 

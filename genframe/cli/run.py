@@ -77,6 +77,8 @@ def run(
     from genframe.cli.display import Display
     from genframe.run import run as execute
 
-    with Display(registry) as display:
+    with Display(registry, plugins_dirs) as display:
         finished = execute(config, registry, output_dir=output_dir, observers=[display])
     display.summarise(finished)
+    for problem in finished.problems:
+        raise problem

@@ -41,6 +41,6 @@ def sample(
     from genframe.sample_files import write_samples
 
     generator = load_generator(run, load_registry(plugins_dirs), average=average, batch_statistics=batch_stats)
-    target = output or Path(f"samples-seed{seed}-{first}-{first + count - 1}.png")
+    target = output or Path(f"{run.resolve().name}-seed{seed}-{first}-{first + count - 1}.png")
     write_samples(generator, generator.draw(count, labels=labels, seed=seed, first=first), target)
     click.echo(target)
