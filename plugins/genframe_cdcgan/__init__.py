@@ -22,6 +22,6 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
             "noise": Choice(name="uniform", settings={"dim": 100}),
             "objective": Choice(name="non-saturating"),
         },
-        training={"steps": 2500, "sample_every": 1000, "checkpoint_every": 1000},
+        training={"steps": 2000, "sample_every": 1000, "checkpoint_every": 1000},
         metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
     )
