@@ -7,9 +7,12 @@ A plugin is a module named by an entry point of the group ``genframe``:
 fog = "genframe_fog"
 ```
 
-It implements any of the hooks below. Each takes no arguments and returns specs; each example is a whole module that
-works. The module must import quickly and without torch: factories name the heavy code as ``"package.module:attribute"``
-and it is imported only when a run needs it. What a factory returns is written down in `genframe.interfaces`.
+or a ``.py`` file in a folder that ``--plugins-dir`` names, without any packaging. It implements any of the hooks below.
+Each takes no arguments and returns specs; each example is a whole module that works.
+
+A package's module must import quickly and without torch. Where the code behind a spec is heavy, its factory is written
+``"package.module:attribute"`` and is imported only when a run needs it; where it is light, as in these examples, the
+class itself will do. What a factory returns is written down in `genframe.interfaces`.
 """
 
 from __future__ import annotations
@@ -250,7 +253,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
 
 @hookspec
 def genframe_noise_samplers() -> Iterable[NoiseSpec]:
-    """Noise samplers: laws of z.
+    """Noise samplers, laws of z: ``--noise signs --set noise.dim=32``.
 
     ```python
     from dataclasses import dataclass
@@ -289,7 +292,7 @@ def genframe_noise_samplers() -> Iterable[NoiseSpec]:
 
 @hookspec
 def genframe_objectives() -> Iterable[ObjectiveSpec]:
-    """Adversarial objectives.
+    """Adversarial objectives: ``--objective difference``.
 
     ```python
     import genframe
@@ -321,7 +324,7 @@ def genframe_objectives() -> Iterable[ObjectiveSpec]:
 
 @hookspec
 def genframe_regularizers() -> Iterable[RegularizerSpec]:
-    """Penalties of the critic.
+    """Penalties of the critic: ``--regularizer drift --set regularizers.0.weight=0.01``.
 
     ```python
     from dataclasses import dataclass
@@ -355,7 +358,7 @@ def genframe_regularizers() -> Iterable[RegularizerSpec]:
 
 @hookspec
 def genframe_augmentations() -> Iterable[AugmentationSpec]:
-    """Differentiable augmentations of what the critic sees.
+    """Differentiable augmentations of what the critic sees: ``--augmentation brightness``.
 
     ```python
     import genframe
@@ -385,7 +388,7 @@ def genframe_augmentations() -> Iterable[AugmentationSpec]:
 
 @hookspec
 def genframe_terms() -> Iterable[TermSpec]:
-    """Further terms of the generator's loss.
+    """Further terms of the generator's loss: ``--set 'terms=["distance"]'``.
 
     ```python
     from dataclasses import dataclass
@@ -419,7 +422,7 @@ def genframe_terms() -> Iterable[TermSpec]:
 
 @hookspec
 def genframe_datasets() -> Iterable[DatasetSpec]:
-    """Datasets.
+    """Datasets: ``--data bars``.
 
     ```python
     from dataclasses import dataclass, replace
@@ -466,7 +469,7 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
 
 @hookspec
 def genframe_metrics() -> Iterable[MetricSpec]:
-    """Metrics.
+    """Metrics: ``genframe evaluate RUN --metric brightness``.
 
     ```python
     import genframe
@@ -497,7 +500,7 @@ def genframe_metrics() -> Iterable[MetricSpec]:
 
 @hookspec
 def genframe_visualizers() -> Iterable[VisualizerSpec]:
-    """Visualizers.
+    """Visualizers: ``genframe visualize RUN mean``.
 
     ```python
     import genframe
@@ -527,7 +530,7 @@ def genframe_visualizers() -> Iterable[VisualizerSpec]:
 
 @hookspec
 def genframe_observers() -> Iterable[ObserverSpec]:
-    """Observers: they watch a run at log cadence.
+    """Observers: they watch a run at log cadence: ``--set 'observers=["best"]'``.
 
     ```python
     import genframe
