@@ -215,9 +215,19 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
             return Label()
 
         def block(self, spec):
+            from torch import nn
+
             from genframe_kernels import block
 
-            return block(spec)
+            class Plain(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.layers = block(spec)
+
+                def forward(self, x, code):
+                    return self.layers(x)
+
+            return Plain()
 
         def head(self, features):
             from torch import nn
