@@ -73,11 +73,14 @@ def _together(settings: Sequence[Tree]) -> Tree:
     """Single settings as one tree, so that a part's name and its settings may be given in any order."""
     together: Tree = {}
     for tree in settings:
-        for key, value in tree.items():
-            old = together.get(key)
-            both = isinstance(old, dict) and isinstance(value, dict)
-            together[key] = _together([old, value]) if both else value  # type: ignore[list-item]
+        together = _overlaid(together, tree)
     return together
+
+
+def _overlaid(old: Any, new: Any) -> Any:
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return new
+    return old | {key: _overlaid(old.get(key), value) for key, value in new.items()}
 
 
 def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:

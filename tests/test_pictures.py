@@ -110,6 +110,9 @@ def test_no_labels_take_no_room():
 def test_any_name_can_be_a_label_a_heading_and_a_title(label, tmp_path):
     page = sheet([Row(label=label, images=torch.zeros(2, 1, 8, 8))], title=label, column_labels=[label])
     page.save(tmp_path / "page.png", {"class": label})
+    with Image.open(tmp_path / "page.png") as saved:
+        assert saved.size == page.image.size
+        assert "class" in saved.info
 
 
 def test_a_title_is_written_in_full_on_a_narrow_page():
