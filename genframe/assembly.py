@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,12 +27,12 @@ from genframe.interfaces import (
     Trained,
     Visualizer,
 )
-from genframe.loading import problem_to_json
+from genframe.loading import begin_with, problem_to_json
 from genframe.randomness import derive_key
 from genframe.registry import Registry
 from genframe.sampling import Conditions, View, needs_examples, run_title
 from genframe.shapes import Problem
-from genframe.specs import AlgorithmSpec
+from genframe.specs import AlgorithmSpec, MetricSpec
 from genframe.training.averages import Averages
 from genframe.training.batches import batches_per_epoch
 from genframe.training.device import Compute, thread_count
@@ -59,6 +60,8 @@ class Assembly:
         stateful: the algorithm and the parts that have numbers of their own, by name.
         examples: conditions of held-out samples.
         preview, metrics, observers: what draws, measures and watches.
+        better: which direction is better, ``lower`` or ``higher``, by metric.
+        source: the checkpoint and the digest of the networks that these began as, where they did.
     """
 
     config: RunConfig
@@ -76,6 +79,8 @@ class Assembly:
     preview: Visualizer
     metrics: Mapping[str, Metric]
     observers: Sequence[Observer]
+    better: Mapping[str, str]
+    source: Mapping[str, str]
 
     @property
     def batch_size(self) -> int:
@@ -119,7 +124,6 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
         GenframeError: the sentence says what does not fit.
     """
     _refuse_more_processes()
-    compute = Compute.choose(config.training.device, config.training.precision)
     builder = Builder(config, registry)
     data = builder.dataset()
     train, heldout = data.split("train"), data.split("heldout")
@@ -127,7 +131,12 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     fields = builder.fields(data.fields)
     problem = algorithm.problem(fields)
     config = dataclasses.replace(config, training=_settled(config.training, len(train), problem))
-    networks = _networks(config, builder, problem, compute)
+    size = math.prod(problem.output.shape)
+    compute = Compute.choose(config.training.device, config.training.precision, size)
+    networks, source = _networks(config, builder, problem, compute)
+    metrics = builder.metrics()
+    if config.training.evaluate_every and not metrics:
+        raise ConfigError("--evaluate-every has nothing to measure: name a --metric")
     averages = Averages(networks, _generating(config, registry), config.training.ema)
     return Assembly(
         config=config,
@@ -139,12 +148,14 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
         algorithm=algorithm,
         noise=parts.get("noise"),
         stateful=builder.stateful(algorithm, parts),
-        trainer=Trainer(algorithm, networks, fields, compute, averages, config.seed),
+        trainer=Trainer(algorithm, networks, fields, compute, averages, config.training, config.seed),
         compute=compute,
         examples=_examples(problem, heldout),
         preview=builder.preview(),
-        metrics=builder.metrics(),
+        metrics=metrics,
         observers=builder.observers(),
+        better=_better(metrics, registry),
+        source=source,
     )
 
 
@@ -155,11 +166,21 @@ def _refuse_more_processes() -> None:
         raise ConfigError(f"training on {ranks} processes is not supported yet: start one process (WORLD_SIZE=1)")
 
 
-def _networks(config: RunConfig, builder: Builder, problem: Problem, compute: Compute) -> dict[str, nn.Module]:
+def _networks(
+    config: RunConfig, builder: Builder, problem: Problem, compute: Compute
+) -> tuple[dict[str, nn.Module], Mapping[str, str]]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_key(config.seed, "initialisation"))
         built = builder.networks(problem)
-    return {role: compute.place(network) for role, network in built.items()}
+    source = {}
+    if config.training.init_from:
+        source = begin_with(built, Path(config.training.init_from))
+    return {role: compute.place(network) for role, network in built.items()}, source
+
+
+def _better(metrics: Mapping[str, Metric], registry: Registry) -> dict[str, str]:
+    specs = {name: registry.find_spec("metric", name) for name in metrics}
+    return {name: spec.better for name, spec in specs.items() if isinstance(spec, MetricSpec)}
 
 
 def _generating(config: RunConfig, registry: Registry) -> frozenset[str]:
@@ -173,6 +194,10 @@ def _settled(training: TrainingSettings, samples: int, problem: Problem) -> Trai
     batch_size = min(DEFAULT_BATCH, samples) if training.batch_size is None else training.batch_size
     per_epoch = batches_per_epoch(samples, batch_size)
     steps = training.steps if training.epochs is None else max(1, round(training.epochs * per_epoch))
+    if training.minutes is not None:
+        steps = None
+    elif steps is None:
+        raise ConfigError("a run needs a length: give --steps, --epochs or --minutes")
     threads = thread_count(training.threads, math.prod(problem.output.shape))
     return dataclasses.replace(training, steps=steps, epochs=None, batch_size=batch_size, threads=threads)
 

@@ -33,6 +33,7 @@ _SINGLE_PARTS: Mapping[str, str] = {
     "preview": "visualizer",
 }
 _MANY_PARTS: Mapping[str, str] = {"metrics": "metric", "observers": "observer"}
+_LENGTHS = ("steps", "epochs", "minutes")
 _OTHER_KEYS = ("recipe", "seed", "training")
 
 
@@ -183,7 +184,7 @@ def _plain(settings: Mapping[str, Any]) -> Tree:
 
 
 def _normal(tree: Tree) -> Tree:
-    """A part written as its bare name becomes a table; a number of steps says that epochs do not count."""
+    """A part written as its bare name becomes a table; one way to say how long a run is puts the others aside."""
 
     def table(key: str, value: Any) -> Any:
         if key in _OTHER_KEYS:
@@ -193,8 +194,8 @@ def _normal(tree: Tree) -> Tree:
         return {"name": value} if isinstance(value, str) else value
 
     training = tree.get("training")
-    if isinstance(training, dict) and "steps" in training:
-        tree = tree | {"training": {"epochs": None} | training}
+    if isinstance(training, dict) and any(key in training for key in _LENGTHS):
+        tree = tree | {"training": dict.fromkeys(_LENGTHS) | training}
     return {key: table(key, value) for key, value in tree.items()}
 
 

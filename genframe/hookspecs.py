@@ -154,7 +154,7 @@ def genframe_architectures() -> Iterable[ArchitectureSpec]:
             class Generator(nn.Module):
                 def __init__(self):
                     super().__init__()
-                    self.encoder = conditioning.encoder()
+                    self.encoder = conditioning.encoder("generator")
                     self.layer = conditioning.block(BlockSpec(
                         operation="linear", in_channels=math.prod(problem.noise_shape), out_channels=pixels,
                         norm=False, activation="tanh"))
@@ -166,7 +166,7 @@ def genframe_architectures() -> Iterable[ArchitectureSpec]:
             class Critic(nn.Module):
                 def __init__(self):
                     super().__init__()
-                    self.encoder = conditioning.encoder()
+                    self.encoder = conditioning.encoder("critic")
                     self.head = conditioning.head(pixels)
 
                 def forward(self, output, condition):
@@ -203,7 +203,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
         def __init__(self, settings, problem):
             (self.name, self.field), = problem.labels.items()
 
-        def encoder(self):
+        def encoder(self, role):
             from torch import nn
 
             name = self.name
@@ -229,7 +229,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
 
             return Plain()
 
-        def head(self, features):
+        def head(self, features, *, bias=True):
             from torch import nn
 
             from genframe.interfaces import Critique
@@ -239,7 +239,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
             class Head(nn.Module):
                 def __init__(self):
                     super().__init__()
-                    self.linear = nn.Linear(features, 1)
+                    self.linear = nn.Linear(features, 1, bias=bias)
                     self.offset = nn.Embedding(classes, 1)
 
                 def forward(self, x, code):

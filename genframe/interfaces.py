@@ -106,16 +106,23 @@ class Critic(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BlockSpec:
-    """One block of a network, [linear | convolution | transposed convolution] + [BatchNorm] + [activation].
+    """One block of a network: [linear | convolution | transposed convolution], [BatchNorm], [activation], [dropout].
 
     Attributes:
         operation: ``linear`` takes ``(B, in_channels)``, the others ``(B, in_channels, H, W)``.
         in_channels, out_channels: without what a conditioning scheme adds.
         kernel, stride, padding, output_padding: of a (transposed) convolution, per axis (height, width).
+        end_padding: the padding at the bottom and at the right, where it is larger (TensorFlow's "same").
+        bias: of the operation; None is a bias exactly where no BatchNorm follows.
         norm: BatchNorm after the operation.
+        affine: whether the BatchNorm has a gain and a shift.
+        eps: what the BatchNorm adds to the variance.
         activation: after the norm.
         slope: of ``leaky_relu``.
+        pieces: of ``maxout``: each of the `out_channels` is the largest of so many.
+        dropout: the share of outputs that training sets to zero.
         role: of the network that the block is for: ``generator``, ``critic``, ...
+        entry: whether labels come in here, where a scheme lets them in at one place of a network only.
     """
 
     operation: Literal["linear", "conv", "conv_transpose"]
@@ -124,11 +131,18 @@ class BlockSpec:
     kernel: tuple[int, int] = (4, 4)
     stride: tuple[int, int] = (2, 2)
     padding: tuple[int, int] = (1, 1)
+    end_padding: tuple[int, int] | None = None
     output_padding: tuple[int, int] = (0, 0)
+    bias: bool | None = None
     norm: bool = True
-    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "none"] = "relu"
+    affine: bool = True
+    eps: float = 1e-5
+    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "maxout", "none"] = "relu"
     slope: float = 0.2
+    pieces: int = 1
+    dropout: float = 0.0
     role: str = ""
+    entry: bool = False
 
 
 class Conditioning(Protocol):
@@ -137,13 +151,17 @@ class Conditioning(Protocol):
     A code is what `encoder` makes of the condition once a forward pass; every block and head takes it.
     """
 
-    def encoder(self) -> Module:
-        """``forward(condition) -> code``, where the code is a tensor ``(B, ...)`` or ``None``."""
+    def encoder(self, role: str) -> Module:
+        """``forward(condition) -> code``, where the code is a tensor ``(B, ...)`` or ``None``.
+
+        Args:
+            role: of the network that it is part of: ``generator``, ``critic``, ...
+        """
 
     def block(self, spec: BlockSpec) -> Module:
         """``forward(x, code) -> y``: the block, conditioned."""
 
-    def head(self, features: int) -> Module:
+    def head(self, features: int, *, bias: bool = True) -> Module:
         """``forward(features_BF, code) -> Critique``: the critic's last layer over flat features."""
 
 

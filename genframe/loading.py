@@ -164,6 +164,28 @@ def load_generator(
     )
 
 
+def begin_with(networks: Mapping[str, nn.Module], path: Path) -> dict[str, str]:
+    """Gives networks the weights that another run's networks of the same roles have (not their running averages).
+
+    Args:
+        networks: by role.
+        path: a run directory or one checkpoint.
+
+    Returns:
+        Which ``checkpoint`` it was, and the SHA-256 ``digest`` of its networks.
+
+    Raises:
+        CheckpointError: nothing complete and undamaged lies there, a role is missing, or a network does not fit.
+    """
+    folder = find_checkpoint(path)
+    checkpoint = load_checkpoint(folder)
+    for role, network in networks.items():
+        if not any(name.startswith(f"{role}.") for name in checkpoint.networks):
+            raise CheckpointError(f"{folder} has no network '{role}' to begin with: name a run of a like recipe")
+        _restore(network, checkpoint.networks, role, folder, average=False)
+    return {"checkpoint": str(folder), "digest": checkpoint.digest}
+
+
 def problem_to_json(problem: Problem) -> dict[str, Any]:
     """The problem as JSON has it."""
 

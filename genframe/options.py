@@ -16,6 +16,10 @@ KEYS: Mapping[str, str] = {
     "seed": "seed",
     "steps": "training.steps",
     "epochs": "training.epochs",
+    "minutes": "training.minutes",
+    "init_from": "training.init_from",
+    "evaluate_every": "training.evaluate_every",
+    "keep_best": "training.keep_best",
     "batch_size": "training.batch_size",
     "device": "training.device",
     "precision": "training.precision",
@@ -91,14 +95,15 @@ def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:
         DataError: ``data`` is a path at which nothing readable lies.
     """
     given = {key: value for key, value in options.items() if value not in (None, ())}
-    if "steps" in given and "epochs" in given:
-        raise ConfigError("--steps and --epochs contradict each other: give one of them")
+    lengths = [f"--{name}" for name in ("steps", "epochs", "minutes") if name in given]
+    if len(lengths) > 1:
+        raise ConfigError(f"{' and '.join(lengths)} contradict each other: give one of them")
     data = [{"data": data_table(str(given.pop("data")), registry)}] if "data" in given else []
     for option in given:
         if option not in KEYS:
             raise ConfigError(f"'{option}' is not an option; known are {quoted(KEYS)}.{nearest(option, KEYS)}")
-    if "data_dir" in given:
-        given["data_dir"] = str(Path(given["data_dir"]).expanduser().resolve())
+    for option in given.keys() & {"data_dir", "init_from"}:
+        given[option] = str(Path(given[option]).expanduser().resolve())
     choices_first = sorted(given, key=lambda option: not KEYS[option].endswith(".name"))
     return data + [tree_of(KEYS[option], _listed(given[option])) for option in choices_first]
 

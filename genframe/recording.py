@@ -31,6 +31,7 @@ class Recorder:
         self._observers = [*assembly.observers, *observers]
         self._began = time.monotonic()
         self._content = _description(assembly)
+        self._measured: tuple[int, dict[str, Any]] = (0, {})
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -47,17 +48,34 @@ class Recorder:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """A row of ``metrics.jsonl`` and ``timings.jsonl``."""
-        self._directory.append_metrics({"step": step, **values})
+        self._tell(step, values)
         self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
-        for observer in self._observers:
-            observer.logged(step, values)
 
     def sample(self, step: int) -> None:
         """A picture of step `step`."""
         self._picture(step, step_name(step))
 
+    def evaluate(self, step: int) -> bool:
+        """The held-out figures of step `step`, as a row of ``metrics.jsonl``.
+
+        Returns:
+            Whether the first of them is the best so far and its checkpoint is to be kept.
+        """
+        entries = self._measure(step)
+        self._tell(step, {name: entry["value"] for name, entry in entries.items() if entry.get("value") is not None})
+        first = self._assembly.config.metrics[0].name
+        value, best = entries[first].get("value"), self._content.get("best")
+        if not self._assembly.config.training.keep_best or value is None:
+            return False
+        sign = -1.0 if self._assembly.better[first] == "lower" else 1.0
+        if best is not None and sign * value <= sign * best["value"]:
+            return False
+        checkpoint = str((self._directory.checkpoints / step_name(step)).relative_to(self._directory.path))
+        self._content["best"] = {"metric": first, "value": value, "step": step, "checkpoint": checkpoint}
+        return True
+
     def save(self, step: int) -> None:
-        """A checkpoint of step `step`; older ones make room."""
+        """A checkpoint of step `step`; older ones make room, the best one stays."""
         assembly = self._assembly
         content = Checkpoint(
             networks=assembly.network_tensors(),
@@ -65,15 +83,16 @@ class Recorder:
             state=assembly.state() | assembly.trainer.training_state(),
         )
         save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
-        prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last)
+        best = self._content.get("best")
+        kept = {step_name(best["step"])} if best else set()
+        prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last, kept)
 
-    def conclude(self) -> None:
+    def conclude(self, last: int) -> None:
         """The final picture and the held-out figures of a run that has reached its last step."""
-        last = self._assembly.config.training.steps
+        self._content["steps"] = last
         self._content["timings"]["training_seconds"] = round(time.monotonic() - self._began, 3)
         self._picture(last, "final")
-        view = self._assembly.view(last)
-        self._content["metrics"] = {name: _measured(metric, view) for name, metric in self._assembly.metrics.items()}
+        self._content["metrics"] = self._measure(last)
 
     def finish(self, status: str, reason: str = "") -> list[Exception]:
         """The last word: ``finished``, ``interrupted``, ``diverged`` or ``failed``.
@@ -95,6 +114,18 @@ class Recorder:
             except Exception as error:  # the run has ended; an observer must not hide how
                 problems.append(error)
         return problems
+
+    def _tell(self, step: int, values: Mapping[str, float]) -> None:
+        self._directory.append_metrics({"step": step, **values})
+        for observer in self._observers:
+            observer.logged(step, values)
+
+    def _measure(self, step: int) -> dict[str, Any]:
+        """The figures of a step, by metric; those of the latest step are remembered."""
+        if self._measured[0] != step:
+            view = self._assembly.view(step)
+            self._measured = (step, {name: _measured(each, view) for name, each in self._assembly.metrics.items()})
+        return self._measured[1]
 
     def _picture(self, step: int, stem: str) -> None:
         view, path = self._assembly.view(step), self._directory.sample_file(stem)
@@ -128,8 +159,10 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "samples": {"train": len(assembly.train), "heldout": len(assembly.heldout)},
         "seed": config.seed,
         "steps": config.training.steps,
+        "minutes": config.training.minutes,
         "batch_size": assembly.batch_size,
         "parameters": assembly.parameters(),
+        "init_from": dict(assembly.source),
         "versions": {
             "genframe": genframe.__version__,
             "python": platform.python_version(),

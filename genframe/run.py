@@ -16,7 +16,7 @@ from genframe.recording import Recorder
 from genframe.registry import Registry
 from genframe.rundir import RunDirectory
 from genframe.training.batches import batches, reading_errors
-from genframe.training.device import cpu_threads
+from genframe.training.device import cpu_threads, private_randomness
 from genframe.training.loop import train
 from genframe.training.signals import stop_on_signals
 
@@ -63,8 +63,7 @@ def run(
     recorder = Recorder(assembly, directory, observers)
     with _recorded(recorder) as problems, cpu_threads(assembly.config.training.threads or 1):
         recorder.start()
-        _train(assembly, recorder)
-        recorder.conclude()
+        recorder.conclude(_train(assembly, recorder))
     return Run(
         directory=directory.path,
         picture=directory.sample_file("final"),
@@ -73,12 +72,12 @@ def run(
     )
 
 
-def _train(assembly: Assembly, recorder: Recorder) -> None:
+def _train(assembly: Assembly, recorder: Recorder) -> int:
     training = assembly.config.training
     seed, workers = assembly.config.seed, training.workers
     stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers)
-    with stop_on_signals() as stop, reading_errors():
-        train(assembly.trainer, stream, training, recorder, stop)
+    with stop_on_signals() as stop, reading_errors(), private_randomness(assembly.compute.device):
+        return train(assembly.trainer, stream, training, recorder, stop)
 
 
 @contextmanager

@@ -45,7 +45,8 @@ class Display:
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task("train", figures="")
-        self._steps = 0
+        self._metrics = {found.spec.name for found in registry.all("metric")}
+        self._steps: int | None = None
         self._batch_size = 0
         self._seen = (0, 0.0)
         self._shown = 0.0
@@ -61,10 +62,11 @@ class Display:
     def started(self, run: Mapping[str, Any]) -> None:
         """Says what begins."""
         self._steps, self._batch_size = run["steps"], run["batch_size"]
+        length = f"{self._steps:,} steps" if self._steps else f"{run['minutes']:g} minutes, in steps"
         networks = ", ".join(f"{role} {count:,}" for role, count in run["parameters"].items())
         self._console.print(
             f"{run['title']}: {run['samples']['train']:,} training samples, "
-            f"{self._steps:,} steps of {self._batch_size} on {run['device']} in {run['precision']}",
+            f"{length} of {self._batch_size} on {run['device']} in {run['precision']}",
             f"parameters: {networks}",
             f"run directory: {run['directory']}",
             sep="\n",
@@ -75,7 +77,11 @@ class Display:
         self._seen = (0, time.monotonic())
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
-        """Moves the bar, or prints a line now and then."""
+        """Moves the bar, or prints a line now and then; held-out figures have a line of their own."""
+        if values.keys() <= self._metrics:
+            entries = {name: {"value": value} for name, value in values.items()}
+            self._console.print(f"step {step:,}", *self._figure_lines(entries), sep="  ", soft_wrap=True)
+            return
         now = time.monotonic()
         since_step, since = self._seen
         speed = (step - since_step) * self._batch_size / max(now - since, 1e-9)
@@ -85,11 +91,12 @@ class Display:
         self._progress.update(self._task, completed=step, figures=figures)
         if self._progress.disable and (now - self._shown >= PLAIN_EVERY or step == self._steps):
             self._shown = now
-            self._console.print(f"step {step:,}/{self._steps:,}  {figures}", soft_wrap=True)
+            total = f"/{self._steps:,}" if self._steps else ""
+            self._console.print(f"step {step:,}{total}  {figures}", soft_wrap=True)
 
     def sampled(self, step: int, view: RunView, picture: Path) -> None:
         """Pictures are named once, at the end; after the last one the figures take a while."""
-        if step == self._steps:
+        if picture.stem == "final":
             self._progress.stop()
             self._console.print("measuring on held-out data")
 
@@ -100,13 +107,19 @@ class Display:
     def summarise(self, run: Run) -> None:
         """Where the pictures are, the held-out figures, what to try next; last the run directory, for scripts."""
         click.echo(f"done in {run.summary['timings']['seconds']:.0f} s; final picture: {run.picture}")
-        for name, entry in run.summary["metrics"].items():
-            spec = cast(MetricSpec, self._registry.find_spec("metric", name))
-            click.echo(f"  {figure_line(spec, entry)}")
+        for line in self._figure_lines(run.summary["metrics"]):
+            click.echo(f"  {line}")
+        if best := run.summary.get("best"):
+            (line,) = self._figure_lines({best["metric"]: best})
+            click.echo(f"best at step {best['step']:,}, kept in {run.directory / best['checkpoint']}\n  {line}")
         click.echo("\nworth trying next:")
         for command in _suggestions(run, self._plugins_dirs):
             click.echo(f"  {command}")
         click.echo(f"\n{run.directory}")
+
+    def _figure_lines(self, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        specs = {name: cast(MetricSpec, self._registry.find_spec("metric", name)) for name in entries}
+        return [figure_line(specs[name], entry) for name, entry in entries.items()]
 
 
 def _suggestions(run: Run, plugins_dirs: Sequence[Path]) -> list[str]:

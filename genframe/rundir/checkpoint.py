@@ -21,7 +21,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,9 +134,9 @@ def complete_checkpoints(root: Path) -> list[Path]:
     return sorted(found, key=lambda each: int(each.name.removeprefix("step-")))
 
 
-def prune_checkpoints(root: Path, keep: int) -> None:
-    """Deletes the oldest complete checkpoints until `keep` are left."""
-    for path in complete_checkpoints(root)[:-keep]:
+def prune_checkpoints(root: Path, keep: int, kept: Collection[str] = ()) -> None:
+    """Deletes the oldest complete checkpoints until `keep` are left, beside those whose names are in `kept`."""
+    for path in [path for path in complete_checkpoints(root)[:-keep] if path.name not in kept]:
         with storage_errors(path):
             shutil.rmtree(path)
 

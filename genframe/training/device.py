@@ -25,18 +25,26 @@ class Compute:
     dtype: torch.dtype
 
     @classmethod
-    def choose(cls, device: str, precision: str) -> Compute:
+    def choose(cls, device: str, precision: str, sample_size: int) -> Compute:
         """From the words that users type.
+
+        Args:
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            precision: ``auto``, ``float32`` or ``bfloat16``. A GPU is given bfloat16 where it has it, a CPU where it
+                has matrix units for it (AMX) and the samples are large enough to gain from them.
+            sample_size: how many numbers one sample has.
 
         Raises:
             ConfigError: there is no such device, or it lacks the precision.
         """
         chosen = _device(device)
-        has_bfloat16 = chosen.type == "cpu" or torch.cuda.is_bf16_supported()
+        if chosen.type == "cuda":
+            has_bfloat16 = gains = torch.cuda.is_bf16_supported()
+        else:
+            has_bfloat16, gains = True, sample_size > _SMALL and torch.cpu._is_amx_tile_supported()
         if precision == "bfloat16" and not has_bfloat16:
             raise ConfigError(f"--precision bfloat16: {torch.cuda.get_device_name(chosen)} lacks it; take float32")
-        # A CPU gains from bfloat16 only where the networks are large: there it is the user's decision.
-        wants = precision == "bfloat16" or (precision == "auto" and chosen.type == "cuda" and has_bfloat16)
+        wants = precision == "bfloat16" or (precision == "auto" and gains)
         return cls(chosen, torch.bfloat16 if wants else torch.float32)
 
     @property
@@ -88,6 +96,13 @@ def cpu_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def private_randomness(device: torch.device) -> Iterator[None]:
+    """Within, torch's global generators may be seeded at will; afterwards they are as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
 
 
 def _device(name: str) -> torch.device:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from genframe.errors import StoppedError
 from genframe.interfaces import Batch
+from genframe.training.length import Length
 from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
 from genframe.training_settings import Cadence, TrainingSettings
@@ -22,40 +24,54 @@ class Record(Protocol):
     def sample(self, step: int) -> None:
         """Time for a picture."""
 
+    def evaluate(self, step: int) -> bool:
+        """Time to measure; whether what was measured must be saved, as the best so far."""
+
     def save(self, step: int) -> None:
         """Time for a checkpoint."""
 
 
 def train(
     trainer: Trainer, stream: Iterator[Batch], settings: TrainingSettings, record: Record, stop: StopRequest
-) -> None:
+) -> int:
     """Trains to the last step.
 
     Args:
         trainer: makes the steps.
         stream: a batch for each step.
-        settings: how many steps, and the cadences.
+        settings: how long, and the cadences.
         record: keeps what is worth keeping.
         stop: may ask to stop early; the run is then saved at the step it has reached.
+
+    Returns:
+        The number of the last step.
 
     Raises:
         DivergenceError: a loss or a gradient is not finite.
         StoppedError: `stop` asked; everything is saved.
     """
-    saving = Cadence.parse(settings.checkpoint_every)
+    saving, length = Cadence.parse(settings.checkpoint_every), Length(settings)
     saved_at = time.monotonic()
-    for step, batch in zip(range(1, settings.steps + 1), stream, strict=False):
-        values = trainer.step(step - 1, batch)
-        last = step == settings.steps
+    for step in itertools.count(1):
+        values = trainer.step(step - 1, next(stream), length.progress(step - 1))
+        last = length.progress(step) >= 1.0
         if step % settings.log_every == 0 or last:
             record.log(step, {name: float(value) for name, value in values.items()})
         if step % settings.sample_every == 0 and not last:
             record.sample(step)
-        if last or stop.name or _due(saving, step, saved_at):
+        best = _every(settings.evaluate_every, step, last) and record.evaluate(step)
+        if last or best or stop.name or _due(saving, step, saved_at):
             record.save(step)
             saved_at = time.monotonic()
-        if stop.name and not last:
-            raise StoppedError(f"stopped by {stop.name} after step {step} of {settings.steps}; saved", stop.exit_code)
+        if last:
+            return step
+        if stop.name:
+            raise StoppedError(f"stopped by {stop.name} after step {step} of {length}; saved", stop.exit_code)
+    raise AssertionError("counting has no end")
+
+
+def _every(cadence: int | None, step: int, last: bool) -> bool:
+    return cadence is not None and (last or step % cadence == 0)
 
 
 def _due(cadence: Cadence, step: int, since: float) -> bool:

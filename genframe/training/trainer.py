@@ -15,6 +15,8 @@ from genframe.randomness import derive_key, seeded_generator
 from genframe.shapes import Field
 from genframe.training.averages import Averages
 from genframe.training.device import Compute
+from genframe.training.schedules import Schedules
+from genframe.training_settings import TrainingSettings
 
 
 class Trainer:
@@ -26,6 +28,7 @@ class Trainer:
         fields: what of a batch the algorithm is given.
         compute: the device and the precision.
         averages: which running averages to keep.
+        settings: whose schedules are followed.
         seed: of every random stream.
     """
 
@@ -36,18 +39,30 @@ class Trainer:
         fields: Mapping[str, Field],
         compute: Compute,
         averages: Averages,
+        settings: TrainingSettings,
         seed: int,
     ) -> None:
         self.networks = networks
         self.averages = averages
         self.optimizers = algorithm.optimizers(networks)
+        self._schedules = Schedules(self.optimizers.values(), settings)
         self._algorithm = algorithm
         self._fields = dict(fields)
         self._compute = compute
         self._seed = seed
 
-    def step(self, number: int, batch: Batch) -> Mapping[str, Tensor]:
-        """Makes step `number` (from 0) and returns scalars to log, still on the device."""
+    def step(self, number: int, batch: Batch, progress: float = 0.0) -> Mapping[str, Tensor]:
+        """Makes one step and returns scalars to log, still on the device.
+
+        Networks that draw at random themselves, such as dropout, find torch's global generator seeded for this step.
+
+        Args:
+            number: of the step, from 0.
+            batch: what it learns from.
+            progress: the share of the run that is behind it, for schedules.
+        """
+        self._schedules.set(number, progress)
+        torch.manual_seed(derive_key(self._seed, "step/networks", number))
         prepared = self._compute.prepare(batch, self._fields)
         size = len(next(iter(prepared.values())))
         step = TrainingStep(self, number, size, self._seed, self._compute.device)
@@ -72,6 +87,8 @@ class Trainer:
         for role, optimizer in zip(roles, optimizers, strict=True):
             optimizer.step()
             self.averages.update(role)
+        # Autocast keeps its copies of the weights until it ends: these are of weights that are no more.
+        torch.clear_autocast_cache()
 
     def network_tensors(self) -> dict[str, Tensor]:
         """Everything that sampling needs, by name."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from genframe_kernels.blocks import BlockDescription, ConvBlock, ConvTransposeBlock, LinearBlock, block
+from genframe_kernels.blocks import (
+    BlockDescription,
+    ConvBlock,
+    ConvTransposeBlock,
+    Finish,
+    LinearBlock,
+    Maxout,
+    block,
+)
 from genframe_kernels.reference import conv, conv_transpose, linear
 
 __all__ = [
     "BlockDescription",
     "ConvBlock",
     "ConvTransposeBlock",
+    "Finish",
     "LinearBlock",
+    "Maxout",
     "block",
     "conv",
     "conv_transpose",

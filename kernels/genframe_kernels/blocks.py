@@ -1,4 +1,4 @@
-"""Blocks of a network: linear, convolution or transposed convolution, then BatchNorm and an activation where wanted.
+"""Blocks of a network: linear, convolution or transposed convolution, then BatchNorm, an activation and dropout.
 
 A block is an ``nn.Sequential`` of the plain layers, with the very same keys and shapes in its ``state_dict``; a label
 only adds input channels to the first of them. So a checkpoint loads into plain PyTorch, and into a faster block when
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
 from torch import Tensor, nn
 
@@ -17,11 +17,35 @@ from genframe_kernels import reference
 from genframe_kernels.reference import Pair
 
 Operation = Literal["linear", "conv", "conv_transpose"]
-Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "none"]
+Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "maxout", "none"]
+
+
+class Finish(TypedDict, total=False):
+    """What may follow a block's operation, as keywords.
+
+    Attributes:
+        bias: of the operation; None, the default, is a bias exactly where no BatchNorm follows.
+        norm: BatchNorm after the operation (default True).
+        affine: whether the BatchNorm has a gain and a shift (default True).
+        eps: what the BatchNorm adds to the variance (default 1e-5).
+        activation: after the norm (default ``relu``).
+        slope: of ``leaky_relu`` (default 0.2).
+        pieces: of ``maxout``: each output is the largest of so many (default 1).
+        dropout: the share of outputs that training sets to zero (default 0).
+    """
+
+    bias: bool | None
+    norm: bool
+    affine: bool
+    eps: float
+    activation: Activation
+    slope: float
+    pieces: int
+    dropout: float
 
 
 class BlockDescription(Protocol):
-    """What `block` builds from; ``genframe.interfaces.BlockSpec`` fits."""
+    """What `block` builds from; ``genframe.interfaces.BlockSpec`` fits. `Finish` explains the later half."""
 
     @property
     def operation(self) -> Operation:
@@ -37,7 +61,7 @@ class BlockDescription(Protocol):
 
     @property
     def kernel(self) -> Pair:
-        """Of a (transposed) convolution, (height, width); so the next three."""
+        """Of a (transposed) convolution, (height, width); so the next four."""
 
     @property
     def stride(self) -> Pair:
@@ -48,36 +72,95 @@ class BlockDescription(Protocol):
         """Rows and columns added, or cut if transposed, at both ends."""
 
     @property
+    def end_padding(self) -> Pair | None:
+        """The same at the bottom and at the right, where it differs there."""
+
+    @property
     def output_padding(self) -> Pair:
         """Rows and columns added at one end, if transposed."""
 
     @property
-    def norm(self) -> bool:
-        """BatchNorm after the operation, which then has no bias."""
+    def bias(self) -> bool | None: ...  # noqa: D102
 
     @property
-    def activation(self) -> Activation:
-        """After the norm."""
+    def norm(self) -> bool: ...  # noqa: D102
 
     @property
-    def slope(self) -> float:
-        """Of ``leaky_relu``."""
+    def affine(self) -> bool: ...  # noqa: D102
+
+    @property
+    def eps(self) -> float: ...  # noqa: D102
+
+    @property
+    def activation(self) -> Activation: ...  # noqa: D102
+
+    @property
+    def slope(self) -> float: ...  # noqa: D102
+
+    @property
+    def pieces(self) -> int: ...  # noqa: D102
+
+    @property
+    def dropout(self) -> float: ...  # noqa: D102
 
 
-_ACTIVATIONS: Mapping[str, Callable[[float], list[nn.Module]]] = {
-    "relu": lambda slope: [nn.ReLU()],
-    "leaky_relu": lambda slope: [nn.LeakyReLU(slope)],
-    "tanh": lambda slope: [nn.Tanh()],
-    "sigmoid": lambda slope: [nn.Sigmoid()],
-    "none": lambda slope: [],
+class Maxout(nn.Module):
+    """``(B, C * pieces, ...)`` to ``(B, C, ...)``: the largest of each `pieces` neighbouring channels.
+
+    Goodfellow et al., "Maxout networks", 2013.
+    """
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The largest piece."""
+        return x.view(len(x), -1, self.pieces, *x.shape[2:]).amax(2)
+
+
+_ACTIVATIONS: Mapping[str, Callable[[float, int], list[nn.Module]]] = {
+    "relu": lambda slope, pieces: [nn.ReLU()],
+    "leaky_relu": lambda slope, pieces: [nn.LeakyReLU(slope)],
+    "tanh": lambda slope, pieces: [nn.Tanh()],
+    "sigmoid": lambda slope, pieces: [nn.Sigmoid()],
+    "maxout": lambda slope, pieces: [Maxout(pieces)],
+    "none": lambda slope, pieces: [],
 }
 
 
 class _Block(nn.Sequential):
-    """The layers behind an operation; `operate` runs the operation itself."""
+    """The layers behind an operation; `operate` runs the operation itself.
 
-    def __init__(self, operation: nn.Module, norm: nn.Module | None, activation: Activation, slope: float, labels: int):
-        super().__init__(operation, *([norm] if norm else []), *_ACTIVATIONS[activation](slope))
+    Args:
+        operation: makes the first layer from its number of outputs and whether it has a bias.
+        norm_class: the kind of BatchNorm.
+        out_channels: of the block's output.
+        labels: numbers of label a sample.
+        finish: what follows the operation.
+    """
+
+    def __init__(
+        self,
+        operation: Callable[[int, bool], nn.Module],
+        norm_class: type[nn.BatchNorm1d | nn.BatchNorm2d],
+        out_channels: int,
+        labels: int,
+        finish: Finish,
+    ) -> None:
+        norm, bias, pieces = finish.get("norm", True), finish.get("bias"), finish.get("pieces", 1)
+        activation, dropout = finish.get("activation", "relu"), finish.get("dropout", 0.0)
+        if pieces != 1 and activation != "maxout":
+            raise ValueError(f"pieces are of the activation 'maxout'; got {pieces} of them for '{activation}'")
+        layers = [operation(out_channels * pieces, not norm if bias is None else bias)]
+        if norm:
+            layers.append(
+                norm_class(out_channels * pieces, eps=finish.get("eps", 1e-5), affine=finish.get("affine", True))
+            )
+        layers += _ACTIVATIONS[activation](finish.get("slope", 0.2), pieces)
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        super().__init__(*layers)
         self.labels = labels
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -99,20 +182,13 @@ class _Block(nn.Sequential):
 
 
 class LinearBlock(_Block):
-    """``Linear(in_channels + labels, out_channels)`` [+ BatchNorm1d] [+ activation], on ``(B, in_channels)``."""
+    """``Linear(in_channels + labels, out_channels)`` and what `Finish` says, on ``(B, in_channels)``."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        norm: bool = True,
-        activation: Activation = "relu",
-        slope: float = 0.2,
-        labels: int = 0,
-    ) -> None:
-        operation = nn.Linear(in_channels + labels, out_channels, bias=not norm)
-        super().__init__(operation, nn.BatchNorm1d(out_channels) if norm else None, activation, slope, labels)
+    def __init__(self, in_channels: int, out_channels: int, *, labels: int = 0, **finish: Unpack[Finish]) -> None:
+        def operation(outputs: int, bias: bool) -> nn.Module:
+            return nn.Linear(in_channels + labels, outputs, bias=bias)
+
+        super().__init__(operation, nn.BatchNorm1d, out_channels, labels, finish)
 
     def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """The linear layer alone."""
@@ -121,9 +197,10 @@ class LinearBlock(_Block):
 
 
 class ConvBlock(_Block):
-    """``Conv2d(in_channels + labels, out_channels, ...)`` [+ BatchNorm2d] [+ activation].
+    """``Conv2d(in_channels + labels, out_channels, ...)`` and what `Finish` says.
 
-    Takes ``(B, in_channels, H, W)``; a size n becomes ``(n + 2 padding - kernel) // stride + 1``.
+    Takes ``(B, in_channels, H, W)``; a size n becomes ``(n + padding + end_padding - kernel) // stride + 1``. Where
+    `end_padding` differs from `padding`, plain layers need the further rows and columns of zeros added before.
     """
 
     def __init__(
@@ -134,25 +211,28 @@ class ConvBlock(_Block):
         kernel: Pair = (4, 4),
         stride: Pair = (2, 2),
         padding: Pair = (1, 1),
-        norm: bool = True,
-        activation: Activation = "relu",
-        slope: float = 0.2,
+        end_padding: Pair | None = None,
         labels: int = 0,
+        **finish: Unpack[Finish],
     ) -> None:
-        operation = nn.Conv2d(in_channels + labels, out_channels, kernel, stride, padding, bias=not norm)
-        super().__init__(operation, nn.BatchNorm2d(out_channels) if norm else None, activation, slope, labels)
-        self.stride, self.padding = stride, padding
+        def operation(outputs: int, bias: bool) -> nn.Module:
+            return nn.Conv2d(in_channels + labels, outputs, kernel, stride, padding, bias=bias)
+
+        super().__init__(operation, nn.BatchNorm2d, out_channels, labels, finish)
+        self.geometry = {"stride": stride, "padding": padding, "end_padding": end_padding}
 
     def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """The convolution alone."""
         layer = cast(nn.Conv2d, self[0])
-        return reference.conv(x, layer.weight, layer.bias, labels, stride=self.stride, padding=self.padding)
+        return reference.conv(x, layer.weight, layer.bias, labels, **self.geometry)  # type: ignore[arg-type]
 
 
 class ConvTransposeBlock(_Block):
-    """``ConvTranspose2d(in_channels + labels, out_channels, ...)`` [+ BatchNorm2d] [+ activation].
+    """``ConvTranspose2d(in_channels + labels, out_channels, ...)`` and what `Finish` says.
 
-    Takes ``(B, in_channels, H, W)``; a size n becomes ``(n - 1) stride - 2 padding + kernel + output_padding``.
+    Takes ``(B, in_channels, H, W)``; a size n becomes
+    ``(n - 1) stride - padding - end_padding + kernel + output_padding``. Where `end_padding` differs from `padding`,
+    plain layers need the further rows and columns cut behind.
     """
 
     def __init__(
@@ -163,57 +243,43 @@ class ConvTransposeBlock(_Block):
         kernel: Pair = (4, 4),
         stride: Pair = (2, 2),
         padding: Pair = (1, 1),
+        end_padding: Pair | None = None,
         output_padding: Pair = (0, 0),
-        norm: bool = True,
-        activation: Activation = "relu",
-        slope: float = 0.2,
         labels: int = 0,
+        **finish: Unpack[Finish],
     ) -> None:
-        operation = nn.ConvTranspose2d(
-            in_channels + labels, out_channels, kernel, stride, padding, output_padding, bias=not norm
-        )
-        super().__init__(operation, nn.BatchNorm2d(out_channels) if norm else None, activation, slope, labels)
-        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        def operation(outputs: int, bias: bool) -> nn.Module:
+            return nn.ConvTranspose2d(in_channels + labels, outputs, kernel, stride, padding, output_padding, bias=bias)
+
+        super().__init__(operation, nn.BatchNorm2d, out_channels, labels, finish)
+        self.geometry = {
+            "stride": stride,
+            "padding": padding,
+            "end_padding": end_padding,
+            "output_padding": output_padding,
+        }
 
     def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """The transposed convolution alone."""
         layer = cast(nn.ConvTranspose2d, self[0])
-        geometry = {"stride": self.stride, "padding": self.padding, "output_padding": self.output_padding}
-        return reference.conv_transpose(x, layer.weight, layer.bias, labels, **geometry)
+        return reference.conv_transpose(x, layer.weight, layer.bias, labels, **self.geometry)  # type: ignore[arg-type]
+
+
+_GEOMETRY: Mapping[str, tuple[str, ...]] = {
+    "linear": (),
+    "conv": ("kernel", "stride", "padding", "end_padding"),
+    "conv_transpose": ("kernel", "stride", "padding", "end_padding", "output_padding"),
+}
+_CLASSES: Mapping[str, Callable[..., _Block]] = {
+    "linear": LinearBlock,
+    "conv": ConvBlock,
+    "conv_transpose": ConvTransposeBlock,
+}
 
 
 def block(spec: BlockDescription, labels: int = 0) -> LinearBlock | ConvBlock | ConvTransposeBlock:
     """The block that `spec` describes, whose every sample comes with `labels` numbers of label."""
-    if spec.operation == "linear":
-        return LinearBlock(
-            spec.in_channels,
-            spec.out_channels,
-            norm=spec.norm,
-            activation=spec.activation,
-            slope=spec.slope,
-            labels=labels,
-        )
-    if spec.operation == "conv":
-        return ConvBlock(
-            spec.in_channels,
-            spec.out_channels,
-            kernel=spec.kernel,
-            stride=spec.stride,
-            padding=spec.padding,
-            norm=spec.norm,
-            activation=spec.activation,
-            slope=spec.slope,
-            labels=labels,
-        )
-    return ConvTransposeBlock(
-        spec.in_channels,
-        spec.out_channels,
-        kernel=spec.kernel,
-        stride=spec.stride,
-        padding=spec.padding,
-        output_padding=spec.output_padding,
-        norm=spec.norm,
-        activation=spec.activation,
-        slope=spec.slope,
-        labels=labels,
-    )
+    names = (*_GEOMETRY[spec.operation], *Finish.__annotations__)
+    keywords: dict[str, Any] = {name: getattr(spec, name) for name in names}
+    made = _CLASSES[spec.operation](spec.in_channels, spec.out_channels, labels=labels, **keywords)
+    return cast(LinearBlock | ConvBlock | ConvTransposeBlock, made)

@@ -43,6 +43,7 @@ def conv(
     *,
     stride: Pair,
     padding: Pair,
+    end_padding: Pair | None = None,
 ) -> Tensor:
     """``(B, O, H', W')``, the convolution of x and of K constant maps that hold the labels.
 
@@ -52,15 +53,18 @@ def conv(
         bias: ``(O,)``.
         labels_BK: ``(B, K)``, any real numbers.
         stride: per axis (height, width).
-        padding: per axis.
+        padding: zeros added at the top and at the left.
+        end_padding: zeros added at the bottom and at the right, at least as many; None is `padding` again.
     """
+    further = _further(padding, end_padding)
     if labels_BK is None:
-        return F.conv2d(x_BCHW, weight, bias, stride, padding)
+        return F.conv2d(_padded(x_BCHW, further), weight, bias, stride, padding)
     channels = x_BCHW.shape[1]
     ones, units_T1hw = _probe(x_BCHW, weight)
+    x_BCHW, ones = _padded(x_BCHW, further), _padded(ones, further)
     reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
     y_BOHW = F.conv2d(x_BCHW, weight[:, :channels], bias, stride, padding)
-    return y_BOHW + _label_maps(labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW)
+    return _with_labels(y_BOHW, labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW)
 
 
 def conv_transpose(
@@ -71,6 +75,7 @@ def conv_transpose(
     *,
     stride: Pair,
     padding: Pair,
+    end_padding: Pair | None = None,
     output_padding: Pair = (0, 0),
 ) -> Tensor:
     """``(B, O, H', W')``, the transposed convolution of x and of K constant maps that hold the labels.
@@ -81,9 +86,16 @@ def conv_transpose(
         bias: ``(O,)``.
         labels_BK: ``(B, K)``, any real numbers.
         stride: per axis (height, width).
-        padding: per axis.
-        output_padding: per axis.
+        padding: rows cut at the top and columns cut at the left.
+        end_padding: those cut at the bottom and at the right, at least as many; None is `padding` again.
+        output_padding: rows and columns added at the bottom and at the right.
     """
+    rows, columns = _further(padding, end_padding)
+    if rows or columns:
+        whole = conv_transpose(
+            x_BCHW, weight, bias, labels_BK, stride=stride, padding=padding, output_padding=output_padding
+        )
+        return whole[:, :, : whole.shape[2] - rows, : whole.shape[3] - columns]
     if x_BCHW.shape[2:] == (1, 1) and padding == output_padding == (0, 0):
         return _projection(x_BCHW, weight, bias, labels_BK)
     if labels_BK is None:
@@ -92,7 +104,19 @@ def conv_transpose(
     ones, units_T1hw = _probe(x_BCHW, weight)
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
     y_BOHW = F.conv_transpose2d(x_BCHW, weight[:channels], bias, stride, padding, output_padding)
-    return y_BOHW + _label_maps(labels_BK, weight[channels:], reach_1THW)
+    return _with_labels(y_BOHW, labels_BK, weight[channels:], reach_1THW)
+
+
+def _further(padding: Pair, end_padding: Pair | None) -> Pair:
+    """How many more rows and columns the end has than the beginning."""
+    if end_padding is None:
+        return (0, 0)
+    return (end_padding[0] - padding[0], end_padding[1] - padding[1])
+
+
+def _padded(x_BCHW: Tensor, further: Pair) -> Tensor:
+    rows, columns = further
+    return F.pad(x_BCHW, (0, columns, 0, rows)) if rows or columns else x_BCHW
 
 
 def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: Tensor | None) -> Tensor:
@@ -113,15 +137,18 @@ def _probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return weight.new_ones(1, 1, *x_BCHW.shape[2:]), units.view(-1, 1, *kernel)
 
 
-def _label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
-    """What the labels add to each sample, ``(B, O, H, W)``."""
+def _with_labels(y_BOHW: Tensor, labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
+    """`y` and what the labels add to each sample, in the layout of `y`: another one would cost a pass of its own."""
     labels_BK = labels_BK.to(filters_KOhw.dtype)
-    filters_KOT, reach_TP = filters_KOhw.flatten(2), reach_1THW[0].flatten(1)
-    if labels_BK.shape[1] > len(reach_TP):
-        maps_BOP = _mixed(labels_BK, filters_KOT) @ reach_TP
+    filters_KTO, reach_PT = filters_KOhw.flatten(2).transpose(1, 2), reach_1THW[0].flatten(1).T
+    if labels_BK.shape[1] > reach_PT.shape[1]:
+        maps_BPO = reach_PT @ _mixed(labels_BK, filters_KTO)
     else:
-        maps_BOP = _mixed(labels_BK, filters_KOT @ reach_TP)
-    return maps_BOP.view(*maps_BOP.shape[:2], *reach_1THW.shape[2:])
+        maps_BPO = _mixed(labels_BK, reach_PT @ filters_KTO)
+    maps_BOHW = maps_BPO.view(-1, *y_BOHW.shape[2:], y_BOHW.shape[1]).permute(0, 3, 1, 2)
+    if not y_BOHW.is_contiguous(memory_format=torch.channels_last):
+        maps_BOHW = maps_BOHW.contiguous()
+    return y_BOHW + maps_BOHW
 
 
 def _mixed(labels_BK: Tensor, tables_KMN: Tensor) -> Tensor:

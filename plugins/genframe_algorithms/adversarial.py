@@ -55,15 +55,19 @@ class Adversarial:
         return Problem(output=fields[output], condition=condition, noise_shape=noise_shape)
 
     def optimizers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, torch.optim.Optimizer]:
-        """One Adam for each network."""
+        """One for each network."""
         settings = self._settings
         rates = {"generator": settings.learning_rate, "critic": settings.critic_learning_rate or settings.learning_rate}
-        return {
-            role: torch.optim.Adam(
-                networks[role].parameters(), lr=rate, betas=(settings.beta1, settings.beta2), fused=True
+        return {role: self._optimizer(networks[role], rate) for role, rate in rates.items()}
+
+    def _optimizer(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
+        settings = self._settings
+        if settings.optimizer == "sgd":
+            return torch.optim.SGD(
+                network.parameters(), rate, momentum=settings.momentum, weight_decay=settings.l2, fused=True
             )
-            for role, rate in rates.items()
-        }
+        betas = (settings.beta1, settings.beta2)
+        return torch.optim.Adam(network.parameters(), rate, betas, weight_decay=settings.l2, fused=True)
 
     def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: Step) -> Mapping[str, Tensor]:
         """The updates that this batch serves, in order."""
@@ -89,7 +93,8 @@ class Adversarial:
         return cast(Generator, networks["generator"])
 
     def _generated(self, networks: Mapping[str, nn.Module], batch: Batch, step: Step, place: str) -> Tensor:
-        noise = self._noise.draw(step.indices, step.key(f"noise/{place}")) if self._noise else None
+        key = step.key("noise/0" if self._settings.same_noise else f"noise/{place}")
+        noise = self._noise.draw(step.indices, key) if self._noise else None
         output: Tensor = networks["generator"](noise, self._divided(batch)[1])
         return output
 
@@ -147,6 +152,8 @@ def _check(settings: AdversarialSettings) -> None:
         rate = getattr(settings, name)
         if rate is not None and not 0 < rate < 1:
             raise ConfigError(f"algorithm.{name} is above 0 and below 1; got {rate}")
-    for name in ("beta1", "beta2"):
+    for name in ("beta1", "beta2", "momentum"):
         if not 0 <= getattr(settings, name) < 1:
             raise ConfigError(f"algorithm.{name} is in [0, 1); got {getattr(settings, name)}")
+    if not 0 <= settings.l2 < 1:
+        raise ConfigError(f"algorithm.l2 is in [0, 1); got {settings.l2}")

@@ -1,22 +1,19 @@
-"""Conditioning by concatenation: the label is part of the input of every layer, in both networks.
+"""Conditioning by concatenation: the label is part of a layer's input, in both networks.
 
 This is the conditional DCGAN of the two published MNIST codes (Newmu/dcgan_code, ``train_cond_dcgan.py``;
 zhangqianhui/Conditional-Gans): a label joins a vector as K further numbers, a picture as K further constant channels.
+In every layer, as both end up doing; or at the networks' entries alone, as the latter began.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from torch import nn
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
-
-from genframe.errors import ConfigError
-from genframe.interfaces import BlockSpec, Condition, Critique
-from genframe.shapes import Field, Problem
-from genframe.specs import NoSettings
-from genframe_kernels import block, linear
+from genframe.interfaces import BlockSpec
+from genframe.shapes import Problem
+from genframe_conditioning import ConcatSettings
+from genframe_conditioning.labels import Head, LabelRow, Unlabelled
+from genframe_kernels import block
 
 
 class Concatenation:
@@ -26,45 +23,21 @@ class Concatenation:
         ConfigError: the problem has no labels.
     """
 
-    def __init__(self, settings: NoSettings, problem: Problem) -> None:
-        if not problem.labels:
-            raise ConfigError(
-                "conditioning 'concat' got data without labels and needs a class, multilabel or vector field; "
-                "choose labelled data or --conditioning none"
-            )
-        self.labels = {name: problem.labels[name] for name in sorted(problem.labels)}
-        self.width = sum(field.width for field in self.labels.values())
+    def __init__(self, settings: ConcatSettings, problem: Problem) -> None:
+        self._everywhere = settings.layers == "every"
+        self._problem = problem
+        self.width = LabelRow("concat", problem).width
 
-    def encoder(self) -> nn.Module:
-        """``condition -> code_BK``, float32: one-hot classes, 0 or 1 a label of many, values as they are."""
-        return _Encoder(self.labels)
+    def encoder(self, role: str) -> nn.Module:
+        """``condition -> code_BK``; see `LabelRow`."""
+        return LabelRow("concat", self._problem)
 
     def block(self, spec: BlockSpec) -> nn.Module:
-        """The block over ``[x, code]``."""
-        return block(spec, labels=self.width)
+        """The block over ``[x, code]``; plain where labels do not come in."""
+        if self._everywhere or spec.entry:
+            return block(spec, labels=self.width)
+        return Unlabelled(block(spec))
 
-    def head(self, features: int) -> nn.Module:
+    def head(self, features: int, *, bias: bool = True) -> nn.Module:
         """``Linear(features + K, 1)`` over ``[features, code]``, one logit ``(B,)`` a sample."""
-        return _Head(features, self.width)
-
-
-class _Encoder(nn.Module):
-    def __init__(self, labels: Mapping[str, Field]) -> None:
-        super().__init__()
-        self.labels = labels
-
-    def forward(self, condition: Condition) -> Tensor:
-        return torch.cat([_encoded(field, condition[name]) for name, field in self.labels.items()], dim=1)
-
-
-def _encoded(field: Field, values: Tensor) -> Tensor:
-    return (F.one_hot(values, field.width) if field.kind == "class" else values).float()
-
-
-class _Head(nn.Module):
-    def __init__(self, features: int, labels: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features + labels, 1)
-
-    def forward(self, features_BF: Tensor, code_BK: Tensor) -> Critique:
-        return Critique((linear(features_BF, self.linear.weight, self.linear.bias, code_BK)[:, 0],))
+        return Head(features, self.width if self._everywhere else 0, bias)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from genframe.interfaces import BlockSpec, Condition, Critique
+from genframe.interfaces import BlockSpec, Condition
 from genframe.shapes import Problem
 from genframe.specs import NoSettings
+from genframe_conditioning.labels import Head
 from genframe_kernels import block
 
 
@@ -16,7 +17,7 @@ class Unconditional:
     def __init__(self, settings: NoSettings, problem: Problem) -> None:
         pass
 
-    def encoder(self) -> nn.Module:
+    def encoder(self, role: str) -> nn.Module:
         """Ignores the condition."""
         return _NoCode()
 
@@ -24,20 +25,11 @@ class Unconditional:
         """The plain block."""
         return block(spec)
 
-    def head(self, features: int) -> nn.Module:
+    def head(self, features: int, *, bias: bool = True) -> nn.Module:
         """``Linear(features, 1)``, one logit ``(B,)`` a sample."""
-        return _Head(features)
+        return Head(features, 0, bias)
 
 
 class _NoCode(nn.Module):
     def forward(self, condition: Condition) -> None:
         return None
-
-
-class _Head(nn.Module):
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features, 1)
-
-    def forward(self, features_BF: Tensor, code: None) -> Critique:
-        return Critique((self.linear(features_BF)[:, 0],))

@@ -25,14 +25,34 @@ class NoiseSettings:
             raise ConfigError(f"noise got dim = {self.dim} and needs at least 1; choose a positive number, say 100")
 
 
+@dataclass(frozen=True, kw_only=True)
+class UniformSettings(NoiseSettings):
+    """How many numbers one z has, and their range.
+
+    Attributes:
+        low, high: the range [low, high); the DCGAN paper's is [-1, 1), the first GAN papers' [0, 1).
+
+    Raises:
+        ConfigError: the range is empty.
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.low < self.high:
+            raise ConfigError(f"noise 'uniform' got the range [{self.low}, {self.high}); low must be below high")
+
+
 @genframe.hookimpl
 def genframe_noise_samplers() -> Iterable[NoiseSpec]:
     """The uniform law of the DCGAN paper, and the normal law."""
     yield NoiseSpec(
         name="uniform",
-        summary="Independent numbers, uniform on [-1, 1)",
+        summary="Independent numbers, uniform on [-1, 1) or another range",
         factory="genframe_noise.laws:Uniform",
-        settings=NoiseSettings,
+        settings=UniformSettings,
     )
     yield NoiseSpec(
         name="gaussian",

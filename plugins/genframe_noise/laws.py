@@ -5,22 +5,23 @@ from __future__ import annotations
 from torch import Tensor
 
 from genframe.randomness import normal, uniform
-from genframe_noise import NoiseSettings
+from genframe_noise import NoiseSettings, UniformSettings
 
 
 class Uniform:
-    """``(N, dim)`` float32, uniform on [-1, 1), as in the DCGAN paper (Radford et al., 2016)."""
+    """``(N, dim)`` float32, uniform on [low, high); on [-1, 1) in the DCGAN paper (Radford et al., 2016)."""
 
-    def __init__(self, settings: NoiseSettings) -> None:
+    def __init__(self, settings: UniformSettings) -> None:
         self.shape = (settings.dim,)
+        self._low, self._high = settings.low, settings.high
 
     def draw(self, indices: Tensor, key: int) -> Tensor:
         """Sample i of the stream `key`, for each i in `indices`."""
-        return 2.0 * uniform(indices, self.shape, key) - 1.0
+        return (self._high - self._low) * uniform(indices, self.shape, key) + self._low
 
     def project(self, noise: Tensor) -> Tensor:
-        """The nearest point of the cube [-1, 1]^dim."""
-        return noise.clamp(-1.0, 1.0)
+        """The nearest point of the cube [low, high]^dim."""
+        return noise.clamp(self._low, self._high)
 
 
 class Gaussian:

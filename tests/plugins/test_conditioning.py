@@ -29,16 +29,17 @@ def make(name: str, **condition: Field):
     return pkgutil.resolve_name(spec.factory)(spec.settings(), Problem(output=IMAGE, condition=condition))
 
 
-def test_no_conditioning_carries_nothing_and_concatenation_every_kind_of_label():
+def test_no_conditioning_carries_nothing_and_the_others_every_kind_of_label():
     assert {name: set(spec.carries) for name, spec in SPECS.items()} == {
         "none": set(),
         "concat": {"class", "multilabel", "vector"},
+        "hidden": {"class", "multilabel", "vector"},
     }
 
 
 def test_without_conditioning_the_code_is_none_and_the_layers_are_plain():
     scheme = make("none")
-    code = scheme.encoder()({})
+    code = scheme.encoder("generator")({})
     assert code is None
     block, head = scheme.block(BLOCK), scheme.head(5)
     assert block(torch.randn(3, 2, 8, 8), code).shape == (3, 4, 4, 4)
@@ -49,7 +50,7 @@ def test_without_conditioning_the_code_is_none_and_the_layers_are_plain():
 
 
 def test_a_class_becomes_one_hot():
-    code = make("concat", label=DIGIT).encoder()({"label": torch.tensor([2, 0])})
+    code = make("concat", label=DIGIT).encoder("generator")({"label": torch.tensor([2, 0])})
     assert code.dtype == torch.float32
     assert code.tolist() == [[0, 0, 1], [1, 0, 0]]
 
@@ -63,13 +64,13 @@ def test_labels_stand_side_by_side_in_the_order_of_their_names():
     expected = [[0, 1, 0, 0.5, -2.0, 0, 1]]
     one = make("concat", digit=DIGIT, traits=TRAITS, pose=POSE)
     other = make("concat", traits=TRAITS, pose=POSE, digit=DIGIT)
-    assert one.encoder()(condition).tolist() == other.encoder()(condition).tolist() == expected
+    assert one.encoder("generator")(condition).tolist() == other.encoder("generator")(condition).tolist() == expected
 
 
 def test_concatenation_leaves_pictures_of_the_condition_to_the_architecture():
     scheme = make("concat", label=DIGIT, source=SOURCE)
     condition = {"label": torch.tensor([0]), "source": torch.zeros(1, 3, 8, 8)}
-    assert scheme.encoder()(condition).shape == (1, 3)
+    assert scheme.encoder("generator")(condition).shape == (1, 3)
 
 
 @pytest.mark.parametrize("operation", ["linear", "conv", "conv_transpose"])
@@ -82,7 +83,7 @@ def test_concatenation_adds_one_input_channel_a_label_to_every_block(operation):
     per_channel = plain[0].weight.numel() // 2
     assert block[0].weight.numel() == per_channel * 5
     x = torch.randn((3, 2) if operation == "linear" else (3, 2, 8, 8))
-    outputs = [block.eval()(x, scheme.encoder()({"label": torch.full((3,), k)})) for k in range(3)]
+    outputs = [block.eval()(x, scheme.encoder("generator")({"label": torch.full((3,), k)})) for k in range(3)]
     assert not torch.allclose(outputs[0], outputs[1])
     assert not torch.allclose(outputs[1], outputs[2])
 

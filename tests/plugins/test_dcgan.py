@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from genframe.errors import ConfigError
-from genframe.interfaces import Conditioning
 from genframe.shapes import Field, Problem
 from genframe.specs import NoSettings
 from genframe_cdcgan import genframe_recipes as cdcgan_recipes
+from genframe_conditioning import ConcatSettings
 from genframe_conditioning.concat import Concatenation
 from genframe_conditioning.none import Unconditional
 from genframe_dcgan import genframe_architectures
@@ -31,9 +31,9 @@ def problem(*shape: int, condition=None, noise_shape=(100,)) -> Problem:
 
 
 def build(of: Problem, **settings):
-    scheme: type[Conditioning] = Concatenation if of.labels else Unconditional
+    scheme = Concatenation(ConcatSettings(), of) if of.labels else Unconditional(NoSettings(), of)
     architecture = pkgutil.resolve_name(SPEC.factory)(SPEC.settings(**settings))
-    return architecture.build(of, scheme(NoSettings(), of))
+    return architecture.build(of, scheme)
 
 
 def size(module: nn.Module) -> int:

@@ -21,7 +21,7 @@ from genframe.training.signals import StopRequest
 from genframe.training.trainer import Trainer
 from genframe.training_settings import Cadence, TrainingSettings
 
-CPU = Compute.choose("cpu", "float32")
+CPU = Compute.choose("cpu", "float32", 1)
 
 
 class Numbers:
@@ -167,7 +167,7 @@ def trainer(algorithm: Descent) -> Trainer:
     networks = {"net": nn.Linear(1, 1, bias=False)}
     nn.init.ones_(networks["net"].weight)
     averages = Averages(networks, ["net"], 0.9)
-    return Trainer(algorithm, networks, Numbers.fields, CPU, averages, seed=0)
+    return Trainer(algorithm, networks, Numbers.fields, CPU, averages, TrainingSettings(), seed=0)
 
 
 class Diary:
@@ -262,7 +262,7 @@ def test_a_network_that_is_not_minimised_gets_no_gradients() -> None:
             step.minimise(networks["other"](networks["net"](batch["points"])).square().mean(), "net")
             return {}
 
-    made = Trainer(Through(), networks, Numbers.fields, CPU, Averages(networks, ["net"], 0.9), seed=0)
+    made = Trainer(Through(), networks, Numbers.fields, CPU, Averages(networks, ["net"], 0.9), TrainingSettings(), 0)
     made.step(0, first(1)[0])
     assert networks["net"].weight.grad is not None
     assert networks["other"].weight.grad is None
@@ -295,7 +295,7 @@ def test_random_streams_differ_by_purpose_and_step_and_repeat() -> None:
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])
 def test_an_unknown_device_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        Compute.choose(name, "auto")
+        Compute.choose(name, "auto", 1)
 
 
 def test_pixels_are_scaled_and_other_fields_left_alone() -> None:
