@@ -11,7 +11,7 @@ from genframe_kernels.blocks import (
     Maxout,
     block,
 )
-from genframe_kernels.reference import conv, conv_transpose, linear
+from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
 __all__ = [
     "BlockDescription",
@@ -23,5 +23,6 @@ __all__ = [
     "block",
     "conv",
     "conv_transpose",
+    "flatten",
     "linear",
 ]

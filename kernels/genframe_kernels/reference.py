@@ -13,6 +13,8 @@ taps the second is cheaper, and no number of labels needs a large table.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -31,8 +33,8 @@ def linear(x_BC: Tensor, weight: Tensor, bias: Tensor | None = None, labels_BK: 
     """
     if labels_BK is None:
         return F.linear(x_BC, weight, bias)
-    channels = x_BC.shape[1]
-    return F.linear(x_BC, weight[:, :channels], bias) + F.linear(labels_BK.to(weight.dtype), weight[:, channels:])
+    weight_x, weight_y = _divided(weight, x_BC, dim=1)
+    return F.linear(x_BC, weight_x, bias) + F.linear(labels_BK.to(weight.dtype), weight_y)
 
 
 def conv(
@@ -59,12 +61,12 @@ def conv(
     further = _further(padding, end_padding)
     if labels_BK is None:
         return F.conv2d(_padded(x_BCHW, further), weight, bias, stride, padding)
-    channels = x_BCHW.shape[1]
+    weight_x, weight_y = _divided(weight, x_BCHW, dim=1)
     ones, units_T1hw = _probe(x_BCHW, weight)
     x_BCHW, ones = _padded(x_BCHW, further), _padded(ones, further)
     reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
-    y_BOHW = F.conv2d(x_BCHW, weight[:, :channels], bias, stride, padding)
-    return _with_labels(y_BOHW, labels_BK, weight[:, channels:].transpose(0, 1), reach_1THW)
+    y_BOHW = F.conv2d(x_BCHW, weight_x, bias, stride, padding)
+    return _with_labels(y_BOHW, labels_BK, weight_y.transpose(0, 1), reach_1THW)
 
 
 def conv_transpose(
@@ -100,11 +102,41 @@ def conv_transpose(
         return _projection(x_BCHW, weight, bias, labels_BK)
     if labels_BK is None:
         return F.conv_transpose2d(x_BCHW, weight, bias, stride, padding, output_padding)
-    channels = x_BCHW.shape[1]
+    weight_x, weight_y = _divided(weight, x_BCHW, dim=0)
     ones, units_T1hw = _probe(x_BCHW, weight)
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
-    y_BOHW = F.conv_transpose2d(x_BCHW, weight[:channels], bias, stride, padding, output_padding)
-    return _with_labels(y_BOHW, labels_BK, weight[channels:], reach_1THW)
+    y_BOHW = F.conv_transpose2d(x_BCHW, weight_x, bias, stride, padding, output_padding)
+    return _with_labels(y_BOHW, labels_BK, weight_y, reach_1THW)
+
+
+def flatten(x_BCHW: Tensor) -> Tensor:
+    """``(B, C * H * W)``, in this order whatever the layout of x; the gradient comes back in the layout of x.
+
+    Left to itself it would come back as plain NCHW, and every pass over it beside x in another layout is many times
+    slower than over two of one layout.
+    """
+    if x_BCHW.is_contiguous():
+        return x_BCHW.flatten(1)
+    flat: Tensor = _FlattenChannelsLast.apply(x_BCHW)  # type: ignore[no-untyped-call]
+    return flat
+
+
+class _FlattenChannelsLast(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: Tensor) -> Tensor:
+        ctx.shape = x_BCHW.shape
+        return x_BCHW.flatten(1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return gradient.reshape(ctx.shape).contiguous(memory_format=torch.channels_last)
+
+
+def _divided(weight: Tensor, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """The weights of the features and those of the labels; one split has one gradient, two slices have three passes."""
+    channels = x.shape[1]
+    features, labels = weight.split((channels, weight.shape[dim] - channels), dim)
+    return features, labels
 
 
 def _further(padding: Pair, end_padding: Pair | None) -> Pair:

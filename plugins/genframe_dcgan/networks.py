@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from genframe.interfaces import BlockSpec, Condition, Conditioning, Critique
 from genframe_dcgan import DCGANSettings
 from genframe_dcgan.geometry import Size, doubling, halving
+from genframe_kernels import flatten
 
 
 class Generator(nn.Module):
@@ -128,7 +129,7 @@ class Critic(nn.Module):
         x = images_BCHW if self.pixels == "symmetric" else (images_BCHW + 1.0) / 2.0
         for layer in self.halvings:
             x = layer(x, code)
-        x = x.flatten(1)
+        x = flatten(x)
         for layer in self.dense:
             x = layer(x, code)
         critique: Critique = self.head(x, code)
