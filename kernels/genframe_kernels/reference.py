@@ -128,14 +128,14 @@ class _FlattenChannelsLast(torch.autograd.Function):
         return x_BCHW.flatten(1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return gradient.reshape(ctx.shape).contiguous(memory_format=torch.channels_last)
 
 
 def _divided(weight: Tensor, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """The weights of the features and those of the labels; one split has one gradient, two slices have three passes."""
     channels = x.shape[1]
-    features, labels = weight.split((channels, weight.shape[dim] - channels), dim)
+    features, labels = torch.split(weight, [channels, weight.shape[dim] - channels], dim)
     return features, labels
 
 

@@ -102,3 +102,53 @@ def test_a_copy_of_a_block_is_independent_and_equal():
     assert torch.equal(made.eval()(x, y), copied.eval()(x, y))
     nn.init.zeros_(copied[0].weight)
     assert made[0].weight.count_nonzero() > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"norm": True, "bias": True}, {"0.weight", "0.bias", "1.weight", "1.bias"}),
+        ({"norm": False, "bias": False}, {"0.weight"}),
+        ({"norm": True, "affine": False}, {"0.weight"}),
+    ],
+)
+@pytest.mark.parametrize("operation", ["linear", "conv", "conv_transpose"])
+def test_biases_and_gains_are_there_where_they_are_asked_for(operation, changes, keys):
+    made = block(BlockSpec(operation=operation, in_channels=2, out_channels=3, **changes))
+    assert {name for name, _ in made.named_parameters()} == keys
+
+
+def test_the_norm_adds_eps_to_the_variance():
+    made = block(BlockSpec(operation="linear", in_channels=1, out_channels=1, activation="none", eps=3.0))
+    torch.nn.init.ones_(made[0].weight)
+    x = torch.tensor([[-1.0], [1.0]])
+    torch.testing.assert_close(made(x), x / 2)
+
+
+@pytest.mark.parametrize("operation", ["linear", "conv"])
+def test_maxout_is_the_largest_of_neighbouring_pieces(operation):
+    spec = BlockSpec(
+        operation=operation, in_channels=2, out_channels=3, norm=False, activation="maxout", pieces=4, kernel=(4, 4)
+    )
+    made = block(spec)
+    assert made[0].weight.shape[0] == 12
+    x = torch.randn((5, 2) if operation == "linear" else (5, 2, 8, 8))
+    pieces = made[0](x)
+    expected = torch.stack([pieces[:, 4 * unit : 4 * unit + 4].amax(1) for unit in range(3)], dim=1)
+    torch.testing.assert_close(made(x), expected)
+
+
+def test_dropout_follows_the_activation_in_training_only():
+    made = block(BlockSpec(operation="linear", in_channels=8, out_channels=1000, norm=False, dropout=0.25))
+    x = torch.randn(1, 8)
+    whole = made.eval()(x)
+    torch.testing.assert_close(whole, made[0](x).relu())
+    dropped = made.train()(x)
+    active = whole > 0
+    assert 0.2 < (dropped[active] == 0).double().mean().item() < 0.3
+    torch.testing.assert_close(dropped[dropped > 0], whole[dropped > 0] / 0.75)
+
+
+def test_pieces_without_maxout_are_refused():
+    with pytest.raises(ValueError, match="pieces are of the activation 'maxout'"):
+        LinearBlock(2, 2, pieces=3)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from genframe_kernels import conv, conv_transpose, linear
+from genframe_kernels import conv, conv_transpose, flatten, linear
 
 #: kernel, stride, padding, output_padding, input size
 TRANSPOSED = [
@@ -163,3 +163,43 @@ def test_a_thousand_labels_need_no_table_of_a_thousand_maps():
 def test_the_package_imports_nothing_of_genframe():
     code = "import sys, genframe_kernels; print([m for m in sys.modules if m.partition('.')[0] == 'genframe'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+
+@pytest.mark.parametrize("labels", [0, 3])
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize(("kernel", "padding", "end"), [((5, 5), (1, 1), (2, 2)), ((3, 4), (0, 1), (1, 1))])
+def test_more_padding_at_the_end_is_zeros_added_before_a_convolution(kernel, padding, end, memory_format, labels):
+    x, weight = tensors((2, 3, 8, 7), (4, 3 + labels, *kernel), memory_format=memory_format)
+    y = torch.randn(2, labels, dtype=torch.float64) if labels else None
+    whole = x if y is None else concatenated(x, y)
+    pads = (padding[1], end[1], padding[0], end[0])
+    ours = conv(x, weight, None, y, stride=(2, 2), padding=padding, end_padding=end)
+    assert_same_values_and_gradients(ours, F.conv2d(F.pad(whole, pads), weight, None, 2), [x, weight])
+
+
+@pytest.mark.parametrize("labels", [0, 3])
+@pytest.mark.parametrize("memory_format", FORMATS)
+@pytest.mark.parametrize(("kernel", "padding", "end"), [((5, 5), (1, 1), (2, 2)), ((3, 4), (0, 1), (1, 1))])
+def test_more_padding_at_the_end_is_rows_cut_behind_a_transposed_one(kernel, padding, end, memory_format, labels):
+    x, weight = tensors((2, 3, 4, 5), (3 + labels, 2, *kernel), memory_format=memory_format)
+    y = torch.randn(2, labels, dtype=torch.float64) if labels else None
+    whole = F.conv_transpose2d(x if y is None else concatenated(x, y), weight, None, 2)
+    cut = whole[:, :, padding[0] : whole.shape[2] - end[0], padding[1] : whole.shape[3] - end[1]]
+    ours = conv_transpose(x, weight, None, y, stride=(2, 2), padding=padding, end_padding=end)
+    assert_same_values_and_gradients(ours, cut, [x, weight])
+
+
+@pytest.mark.parametrize("memory_format", FORMATS)
+def test_a_flattened_picture_has_plain_order_and_its_gradient_the_pictures_layout(memory_format):
+    (x,) = tensors((2, 3, 4, 5), memory_format=memory_format)
+    inner = x * 1.0
+    gradients: list[Tensor] = []
+    inner.register_hook(gradients.append)
+    flat, weights = flatten(inner), torch.randn(2, 60, dtype=torch.float64)
+    assert torch.equal(flat, torch.flatten(x, 1))
+    (flat * weights).sum().backward()
+    assert torch.equal(x.grad, weights.view(2, 3, 4, 5))
+    assert gradients[0].is_contiguous(memory_format=memory_format)
+    assert torch.autograd.gradcheck(flatten, (x,))
+    assert torch.autograd.gradgradcheck(flatten, (x,))
