@@ -446,3 +446,11 @@ def test_suggestions_can_be_typed_where_a_plugins_folder_was_given(cli: Any) -> 
     suggestions = [line for line in result.out.splitlines() if line.startswith("  ") and "runs/" in line]
     assert len(suggestions) == 3
     assert all(line.endswith("--plugins-dir plugins") for line in suggestions)
+
+
+def test_a_run_leaves_the_callers_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    genframe.train("cdcgan", steps=2, batch_size=32, output_dir="a", settings={"architecture.width": 8})
+    assert torch.equal(torch.rand(2), expected)

@@ -165,7 +165,6 @@ def test_the_package_imports_nothing_of_genframe():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-
 @pytest.mark.parametrize("labels", [0, 3])
 @pytest.mark.parametrize("memory_format", FORMATS)
 @pytest.mark.parametrize(("kernel", "padding", "end"), [((5, 5), (1, 1), (2, 2)), ((3, 4), (0, 1), (1, 1))])

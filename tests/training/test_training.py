@@ -309,3 +309,47 @@ def test_pixels_are_scaled_and_other_fields_left_alone() -> None:
     assert prepared["image"].flatten().tolist() == pytest.approx([-1.0, -1 / 255, 1.0], abs=1e-6)
     assert prepared["label"].tolist() == [1]
     assert set(prepared) == {"image", "label"}
+
+
+class Pair(Descent):
+    """The second loss runs through the network that the first one has just updated."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def optimizers(self, networks: Mapping[str, nn.Module]) -> Mapping[str, torch.optim.Optimizer]:
+        return {role: torch.optim.SGD(network.parameters(), 0.25) for role, network in networks.items()}
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+        one = torch.ones(1, 1)
+        step.minimise(networks["judge"](one).sum(), "judge")
+        loss = networks["judge"](networks["net"](one)).sum()
+        self.seen.append(loss.item())
+        step.minimise(loss, "net")
+        return {}
+
+
+def test_in_bfloat16_a_loss_runs_through_the_weights_as_they_are_after_an_update() -> None:
+    networks = {role: nn.Linear(1, 1, bias=False) for role in ("net", "judge")}
+    for network in networks.values():
+        nn.init.ones_(network.weight)
+    pair, compute = Pair(), Compute.choose("cpu", "bfloat16", 1)
+    made = Trainer(pair, networks, Numbers.fields, compute, Averages(networks, [], 0.9), TrainingSettings(), 0)
+    made.step(0, next(stream()))
+    assert pair.seen == [0.75]  # the judge's weight is 1 - 0.25 by then
+    assert networks["net"].weight.item() == 1 - 0.25 * 0.75
+
+
+class Shaken(Descent):
+    """A network that draws at random itself."""
+
+    def step(self, networks: Mapping[str, nn.Module], batch: Batch, step: object) -> Mapping[str, torch.Tensor]:
+        drawn = torch.nn.functional.dropout(torch.ones(64), 0.5)
+        step.minimise(networks["net"].weight.sum(), "net")
+        return {"drawn": drawn}
+
+
+def test_what_networks_draw_is_a_function_of_the_seed_and_the_step() -> None:
+    drawn = {step: trainer(Shaken()).step(step, next(stream()))["drawn"].tolist() for step in (0, 1)}
+    torch.rand(3)
+    assert trainer(Shaken()).step(0, next(stream()))["drawn"].tolist() == drawn[0] != drawn[1]
