@@ -300,6 +300,10 @@ class RunView(Protocol):
     @property
     def seed(self) -> int: ...
 
+    @property
+    def pictures(self) -> Sequence[Path]:
+        """The pictures that the run itself has drawn so far, in the order of their steps."""
+
     def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
         """Samples ``first`` to ``first + count - 1``. Without `condition`, the known conditions take turns."""
 

@@ -18,6 +18,7 @@ from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.pictures import to_uint8
 from genframe.registry import Registry
 from genframe.rundir.checkpoint import find_checkpoint, load_checkpoint
+from genframe.rundir.directory import drawn_pictures
 from genframe.sampling import Conditions, View, draw, gathered, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
 
@@ -95,6 +96,7 @@ class LoadedGenerator:
             title=self.title,
             seed=seed,
             find_dataset=find_dataset,
+            pictures=drawn_pictures(self.path.parent.parent / "samples"),
         )
 
     def _chosen(self, labels: Sequence[int | str]) -> tuple[str, list[int]]:

@@ -9,6 +9,7 @@ imported. The same samples give the same bytes.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -31,6 +33,7 @@ _PAGE = 250
 _INK = (34, 34, 34)
 _MARGIN, _GAP = 12, 4
 _TITLE_SIZE, _LABEL_SIZE, _LINE = 16, 13, 1.4
+_LINE_BETWEEN = 2  # pixels between the tiles of a mosaic
 #: Wide enough for about twenty letters.
 _LABEL_WIDTH = 150
 #: A narrow grid still leaves a title this much room before it wraps.
@@ -40,6 +43,10 @@ _FORMATS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+_ANIMATED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    ".gif": ("GIF", {"disposal": 2}),
     ".webp": ("WEBP", {"lossless": True}),
 }
 
@@ -100,6 +107,56 @@ class Raster:
             size = f"{image.width}x{image.height}"
             raise ConfigError(f"a picture of {size} pixels does not fit {ending} ({error}); choose .png") from None
         return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Pictures that follow each other, for ever.
+
+    Attributes:
+        frames: Pillow's images, of equal size.
+        milliseconds: how long each is shown.
+    """
+
+    frames: Sequence[Image.Image]
+    milliseconds: Sequence[int]
+
+    def save(self, path: Path, info: Mapping[str, str]) -> None:
+        """Writes .gif or .webp as a whole or not at all; neither has room for `info`.
+
+        Raises:
+            ConfigError: another ending.
+            StorageError: the disk refuses.
+        """
+        ending = path.suffix.lower()
+        if ending not in _ANIMATED:
+            raise ConfigError(f"an animation's name ends in one of {quoted(_ANIMATED)}; got '{path.name}'")
+        name, options = _ANIMATED[ending]
+        buffer = io.BytesIO()
+        first, *others = self.frames
+        durations = list(self.milliseconds)
+        first.save(buffer, name, save_all=True, append_images=others, duration=durations, loop=0, **options)
+        write_atomically(path, buffer.getvalue())
+
+
+def mosaic(tiles: Tensor, *, side: int) -> Tensor:
+    """Small pictures in one, about as wide as high, with white lines between them.
+
+    Args:
+        tiles: float ``(N, C, H, W)`` in [-1, 1], at least one.
+        side: they are enlarged by whole pixels until their longer side has at least so many.
+
+    Returns:
+        float ``(C, ...)``; places that are left over are white.
+    """
+    columns = math.ceil(len(tiles) ** 0.5)
+    rows = -(-len(tiles) // columns)
+    factor = -(-side // max(tiles.shape[-2:]))
+    enlarged = tiles.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    framed = pad(enlarged, (0, _LINE_BETWEEN, 0, _LINE_BETWEEN), value=1.0)
+    filled = torch.cat((framed, framed.new_ones(rows * columns - len(tiles), *framed.shape[1:])))
+    grid = filled.view(rows, columns, *framed.shape[1:]).permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+    return grid[:, :-_LINE_BETWEEN, :-_LINE_BETWEEN]
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ range was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -102,6 +103,7 @@ class View:
         title: one line that says what is shown.
         seed: of the noise.
         find_dataset: finds the run's dataset, or raises DataError.
+        pictures: that the run itself has drawn so far.
     """
 
     trained: Trained
@@ -109,6 +111,7 @@ class View:
     title: str
     seed: int
     find_dataset: Callable[[], Dataset]
+    pictures: Sequence[Path] = ()
 
     def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
         """Samples `first` to `first + count - 1`; a given `condition` has `count` rows, one for each."""

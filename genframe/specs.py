@@ -228,10 +228,16 @@ class MetricSpec(PartSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class VisualizerSpec(PartSpec):
-    """A visualizer: ``factory(settings) -> Visualizer``."""
+    """A visualizer: ``factory(settings) -> Visualizer``.
+
+    Attributes:
+        ending: of the file, where the user names none: ``.png``, ``.gif`` ...
+    """
 
     kind: ClassVar[str] = "visualizer"
     hook: ClassVar[str] = "genframe_visualizers"
+
+    ending: str = ".png"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,12 @@ def step_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
+def drawn_pictures(samples: Path) -> list[Path]:
+    """The pictures in a run's ``samples/``, in the order of their steps; the final one last."""
+    found = [path for path in samples.glob("*.png") if re.fullmatch(r"step-\d{8,}|final", path.stem)]
+    return sorted(found, key=lambda path: (path.stem == "final", len(path.stem), path.stem))
+
+
 def _numbered(recipe: str, data: str) -> Path:
     root = Path("runs")
     stem = re.sub(r"[^\w.-]+", "-", f"{recipe}-{data}".lower()).strip("-.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import genframe
 from genframe.specs import VisualizerSpec
@@ -46,9 +47,55 @@ class ClassGridSettings(SheetSettings):
     columns: int = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class WeightsSettings:
+    """Which weights are shown, and how.
+
+    Attributes:
+        network: the role of the network.
+        layer: the name of a (transposed) convolution in it, such as ``halvings.1.0``; empty is the first.
+        channels: how many input channels are shown at most.
+    """
+
+    network: str = "critic"
+    layer: str = ""
+    channels: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationsSettings:
+    """Which activations are shown, and of what.
+
+    Attributes:
+        network: the role of the network.
+        layer: the name of a layer in it whose output is pictures, such as ``halvings.1``; empty is the last such layer.
+        images: ``real`` held-out pictures with their own labels, or ``generated`` ones with theirs; a generator is
+            shown at work, whatever this says.
+        count: how many pictures; classes take turns among generated ones.
+        channels: how many channels are shown at most.
+    """
+
+    network: str = "critic"
+    layer: str = ""
+    images: Literal["real", "generated"] = "real"
+    count: int = 6
+    channels: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingGifSettings:
+    """How fast it goes.
+
+    Attributes:
+        milliseconds: that each frame is shown; the last one is shown six times as long.
+    """
+
+    milliseconds: int = 250
+
+
 @genframe.hookimpl
 def genframe_visualizers() -> Iterable[VisualizerSpec]:
-    """Grids of samples."""
+    """Grids of samples, looks inside the networks, and the course of training."""
     yield VisualizerSpec(
         name="samples",
         summary="Samples in the way that suits the run: by class, beside their source, or a plain grid",
@@ -60,4 +107,23 @@ def genframe_visualizers() -> Iterable[VisualizerSpec]:
         summary="A row of samples a class",
         factory="genframe_visualizers.class_grid:ClassGrid",
         settings=ClassGridSettings,
+    )
+    yield VisualizerSpec(
+        name="weights",
+        summary="The kernels of a convolution, one mosaic an input channel",
+        factory="genframe_visualizers.weights:Weights",
+        settings=WeightsSettings,
+    )
+    yield VisualizerSpec(
+        name="activations",
+        summary="What a layer makes of real or generated pictures, one mosaic of channels each",
+        factory="genframe_visualizers.activations:Activations",
+        settings=ActivationsSettings,
+    )
+    yield VisualizerSpec(
+        name="training-gif",
+        summary="The same noise through training: the run's own sheets as an animation",
+        factory="genframe_visualizers.training_gif:TrainingGif",
+        settings=TrainingGifSettings,
+        ending=".gif",
     )
