@@ -54,11 +54,10 @@ class Activations:
     def _sheet(self, heading: str, labels: list[str], images: Tensor, values_BCHW: Tensor) -> Picture:
         shown = values_BCHW[:, : self._settings.channels].float().cpu()
         mosaics = torch.stack([mosaic(_scaled(channels_CHW)[:, None], side=_SIDE) for channels_CHW in shown])
-        side = mosaics.shape[-1]
-        pictures = nn.functional.interpolate(tiles(images).float().cpu(), (side, side), mode="nearest-exact")
-        channels = max(pictures.shape[1], 1)
+        pictures = tiles(images).float().cpu()
+        side = max(*mosaics.shape[2:], *pictures.shape[2:])
         rows = [
-            Row(label=label, images=torch.stack((picture, channel_map.expand(channels, -1, -1))))
+            Row(label=label, images=torch.stack([_square(each, side, len(picture)) for each in (picture, channel_map)]))
             for label, picture, channel_map in zip(labels, pictures, mosaics, strict=True)
         ]
         total, (height, width) = values_BCHW.shape[1], values_BCHW.shape[2:]
@@ -110,6 +109,13 @@ def _watched(network: nn.Module, run: Any) -> tuple[dict[str, Tensor], Any]:
 
 def _signed(values: Tensor, kind: str) -> Tensor:
     return values.float() / 127.5 - 1.0 if kind in PIXEL_KINDS else values
+
+
+def _square(image: Tensor, side: int, channels: int) -> Tensor:
+    """The picture ``(C, H, W)`` enlarged by whole pixels, with white at the right and below up to a square."""
+    factor = max(side // max(image.shape[1:]), 1)
+    enlarged = image.expand(channels, -1, -1).repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    return nn.functional.pad(enlarged, (0, side - enlarged.shape[2], 0, side - enlarged.shape[1]), value=1.0)
 
 
 def _scaled(values: Tensor) -> Tensor:
