@@ -104,10 +104,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--every", type=int, default=1000)
     parser.add_argument("--target", type=float, default=0.05)
+    parser.add_argument("--runs", type=Path, help="where to keep the run directories")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.runs or Path(temporary)
         curves = {
-            str(seed): curve(options.recipe, seed, options, Path(folder) / str(seed)) for seed in range(options.seeds)
+            str(seed): curve(options.recipe, seed, options, folder / f"{options.recipe}-{seed}")
+            for seed in range(options.seeds)
         }
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results[options.recipe] = {

@@ -10,12 +10,12 @@ from genframe.specs import Choice, RecipeSpec
 
 @genframe.hookimpl
 def genframe_recipes() -> Iterable[RecipeSpec]:
-    """DCGAN's networks with the label concatenated to the input of every layer."""
+    """DCGAN's networks with a dense layer each, and the label concatenated to the input of every layer."""
     yield RecipeSpec(
         name="cdcgan",
         summary="Conditional DCGAN: pictures of a chosen class",
-        algorithm=Choice(name="adversarial"),
-        architecture=Choice(name="dcgan", settings={"width": 48}),
+        algorithm=Choice(name="adversarial", settings={"learning_rate": 1e-3}),
+        architecture=Choice(name="dcgan", settings={"width": 32, "hidden": 1024}),
         conditioning=Choice(name="concat"),
         data=Choice(name="digits"),
         slots={

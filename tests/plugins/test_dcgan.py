@@ -258,12 +258,13 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(of, settings, sentence):
         build(of, **settings)
 
 
-def test_the_recipes_differ_in_what_a_label_needs_and_in_nothing_else():
+def test_the_conditional_recipe_has_a_dense_layer_in_each_network_and_labels():
     (plain,), (conditional,) = dcgan_recipes(), cdcgan_recipes()
     assert (plain.name, conditional.name) == ("dcgan", "cdcgan")
     assert (plain.conditioning.name, conditional.conditioning.name) == ("none", "concat")
     assert plain.metrics == ()
     assert [metric.name for metric in conditional.metrics] == ["nn1", "label-accuracy"]
-    assert plain.architecture == conditional.architecture
+    assert "hidden" not in plain.architecture.settings
+    assert conditional.architecture.settings["hidden"] == 1024
     assert plain.slots == conditional.slots
     assert plain.slots["noise"].settings == {"dim": 100}
