@@ -33,8 +33,8 @@ def linear(x_BC: Tensor, weight: Tensor, bias: Tensor | None = None, labels_BK: 
     """
     if labels_BK is None:
         return F.linear(x_BC, weight, bias)
-    weight_x, weight_y = _divided(weight, x_BC, dim=1)
-    return F.linear(x_BC, weight_x, bias) + F.linear(labels_BK.to(weight.dtype), weight_y)
+    # Here the input is what is small: dividing the weight would cost a copy of its whole gradient.
+    return F.linear(_joined(x_BC, labels_BK), weight, bias)
 
 
 def conv(
@@ -151,13 +151,18 @@ def _padded(x_BCHW: Tensor, further: Pair) -> Tensor:
     return F.pad(x_BCHW, (0, columns, 0, rows)) if rows or columns else x_BCHW
 
 
+def _joined(x_BC: Tensor, labels_BK: Tensor) -> Tensor:
+    return torch.cat((x_BC, labels_BK.to(x_BC.dtype)), dim=1)
+
+
 def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: Tensor | None) -> Tensor:
     """A transposed convolution of single pixels is a matrix product, and several times faster as one."""
     order, back = (0, 2, 3, 1), (0, 3, 1, 2)
     if not weight.is_contiguous(memory_format=torch.channels_last):
         order = back = (0, 1, 2, 3)
     filters = weight.permute(order)
-    flat = linear(x_BC11.flatten(1), filters.flatten(1).T, None, labels_BK)
+    x_BC = x_BC11.flatten(1) if labels_BK is None else _joined(x_BC11.flatten(1), labels_BK)
+    flat = x_BC @ filters.flatten(1)
     y_BOHW = flat.view(-1, *filters.shape[1:]).permute(back)
     return y_BOHW if bias is None else y_BOHW + bias[:, None, None]
 
