@@ -61,11 +61,16 @@ class Recorder:
         Returns:
             Whether the first of them is the best so far and its checkpoint is to be kept.
         """
+        began = time.monotonic()
         entries = self._measure(step)
+        timings = self._content["timings"]
+        timings["evaluation_seconds"] = round(timings.get("evaluation_seconds", 0.0) + time.monotonic() - began, 3)
         self._tell(step, {name: entry["value"] for name, entry in entries.items() if entry.get("value") is not None})
+        if not self._assembly.config.training.keep_best:
+            return False
         first = self._assembly.config.metrics[0].name
-        value, best = entries[first].get("value"), self._content.get("best")
-        if not self._assembly.config.training.keep_best or value is None:
+        value, best = entries[first].get("value"), self._content.setdefault("best", None)
+        if value is None:
             return False
         sign = -1.0 if self._assembly.better[first] == "lower" else 1.0
         if best is not None and sign * value <= sign * best["value"]:

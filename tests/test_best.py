@@ -97,6 +97,16 @@ def test_a_figure_that_cannot_be_had_is_never_the_best(cli: Any) -> None:
     assert [row["step"] for row in rows("a") if "scripted" in row] == [4]
 
 
+def test_where_there_is_no_figure_at_all_the_summary_says_so(cli: Any) -> None:
+    scripted([float("nan")] * 3)
+    words = ("--metric", "scripted", "--evaluate-every", "2", "--keep-best", "--steps", "6", "--output-dir", "a")
+    result = cli(*CDCGAN, *words)
+    assert result.code == 0, result.err
+    assert "no checkpoint was kept as the best" in result.out
+    assert summary("a")["best"] is None
+    assert summary("a")["timings"]["evaluation_seconds"] <= summary("a")["timings"]["training_seconds"]
+
+
 def test_measuring_changes_nothing_in_what_is_trained(cli: Any) -> None:
     for folder, words in (("a", ()), ("b", ("--evaluate-every", "2"))):
         assert cli(*CDCGAN, "--steps", "5", *words, "--output-dir", folder).code == 0

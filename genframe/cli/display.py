@@ -109,7 +109,10 @@ class Display:
         click.echo(f"done in {run.summary['timings']['seconds']:.0f} s; final picture: {run.picture}")
         for line in self._figure_lines(run.summary["metrics"]):
             click.echo(f"  {line}")
-        if best := run.summary.get("best"):
+        best = run.summary.get("best", {})
+        if best is None:
+            click.echo("no checkpoint was kept as the best: the first metric never gave a figure")
+        elif best:
             (line,) = self._figure_lines({best["metric"]: best})
             click.echo(f"best at step {best['step']:,}, kept in {run.directory / best['checkpoint']}\n  {line}")
         click.echo("\nworth trying next:")
