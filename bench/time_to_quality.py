@@ -88,7 +88,10 @@ def draw(results: dict[str, Any], target: float) -> None:
             )
     axes.axhline(100 * target, color="grey", linewidth=1, linestyle="--")
     axes.set(xlabel="minutes of training, two CPU cores", ylabel="1-NN error on the test digits, %", yscale="log")
-    axes.set_yticks([3, 4, 5, 7, 10, 20, 50], labels=["3", "4", "5", "7", "10", "20", "50"])
+    ticks = [3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50]
+    axes.set_yticks(ticks, labels=[str(tick) for tick in ticks])
+    errors = [point["error"] for result in results.values() for points in result["curves"].values() for point in points]
+    axes.set_ylim(90 * min(target, *errors), 110 * max(errors))
     axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     axes.grid(alpha=0.3)
     axes.legend()
