@@ -56,6 +56,12 @@ class Compute:
         """A context in which networks compute in the chosen precision."""
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
 
+    def seed(self, key: int) -> None:
+        """Seeds torch's global generators that networks on this device draw from."""
+        torch.default_generator.manual_seed(key)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(key)
+
     def place(self, network: nn.Module) -> nn.Module:
         """Moves a network to the device, its convolutions in the layout in which they are fastest."""
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

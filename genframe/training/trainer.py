@@ -62,7 +62,7 @@ class Trainer:
             progress: the share of the run that is behind it, for schedules.
         """
         self._schedules.set(number, progress)
-        torch.manual_seed(derive_key(self._seed, "step/networks", number))
+        self._compute.seed(derive_key(self._seed, "step/networks", number))
         prepared = self._compute.prepare(batch, self._fields)
         size = len(next(iter(prepared.values())))
         step = TrainingStep(self, number, size, self._seed, self._compute.device)
