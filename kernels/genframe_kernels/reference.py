@@ -13,6 +13,7 @@ taps the second is cheaper, and no number of labels needs a large table.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -107,6 +108,20 @@ def conv_transpose(
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
     y_BOHW = F.conv_transpose2d(x_BCHW, weight_x, bias, stride, padding, output_padding)
     return _with_labels(y_BOHW, labels_BK, weight_y, reach_1THW)
+
+
+def activated(u: Tensor, activation: str, slope: float) -> Tensor:
+    """``relu``, ``leaky_relu`` of this slope, ``tanh``, ``sigmoid`` or ``none``."""
+    if activation == "leaky_relu":
+        return F.leaky_relu(u, slope)
+    return u if activation == "none" else _ACTIVATIONS[activation](u)
+
+
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
 
 
 def flatten(x_BCHW: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """One kernel for every convolution: stride, transposed, and the matrix product as the 1x1 case.
 
-The output is divided into **phases**: a transposed convolution of stride s computes the output rows ``s u + a`` for each
-phase ``a`` as a dense convolution of the input with every s-th row of the kernel, so that no multiplication is wasted;
-an ordinary convolution has one phase. Within a phase an output tile is a matrix product over (taps, input channels),
-with the sums in float32. docs/kernels.md derives the formulas and draws them.
+The output is divided into **phases**: a transposed convolution of stride s computes the output rows ``s u + a`` for
+each phase ``a`` as a dense convolution of the input with every s-th row of the kernel, so that no multiplication is
+wasted; an ordinary convolution has one phase. Within a phase an output tile is a matrix product over taps and input
+channels, with the sums in float32. docs/kernels.md derives the formulas and draws them.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def convolution(
     BLOCK_K: tl.constexpr,
     GROUP: tl.constexpr,
 ):
+    """One tile of one phase's output."""
     # The grid of one phase: (N, UH, UW) pixels by O channels.
     UH: tl.constexpr = (HO + SH - 1) // SH if TRANSPOSED else HO
     UW: tl.constexpr = (WO + SW - 1) // SW if TRANSPOSED else WO
@@ -103,7 +104,7 @@ def convolution(
     first_weight = filters.to(tl.int64) * (TH * TW * C)
 
     sums = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
-    for step in range(0, taps_h * taps_w * STEPS):
+    for step in range(taps_h * taps_w * STEPS):
         tap = step // STEPS
         c = (step % STEPS) * BLOCK_K + channel
         t_h = tap // taps_w
@@ -135,10 +136,7 @@ def convolution(
     written = inside[:, None] & (o < O)[None, :]
     place = ((out_h * WO + out_w) * O)[:, None] + o[None, :]
     if TABLE:
-        if ROWS:
-            row = tl.load(rows_ptr + n, mask=n < N, other=0)
-        else:
-            row = wide_n
+        row = tl.load(rows_ptr + n, mask=n < N, other=0) if ROWS else wide_n
         sums += tl.load(table_ptr + (row * (HO * WO * O))[:, None] + place, mask=written, other=0.0).to(tl.float32)
     if SCALE:
         sums *= tl.load(scale_ptr + o % CHANNELS, mask=o < O, other=0.0)[None, :]

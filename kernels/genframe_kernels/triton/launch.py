@@ -219,7 +219,7 @@ def statistics(y: Tensor) -> Parts:
 def merge(parts: Parts) -> tuple[Tensor, Tensor]:
     """Mean and biased variance ``(C,)``, float32, over all parts."""
     rows, channels = parts.means.shape
-    mean, variance = parts.means.new_empty(2, channels).unbind()
+    mean, variance = parts.means.new_empty(channels), parts.means.new_empty(channels)
     tile = configurations.merge_tile(rows)
     with _on(mean):
         batch_norm.merge_statistics[(triton.cdiv(channels, tile.columns),)](
@@ -255,7 +255,7 @@ def normalise_backward(dz: Tensor, y: Tensor, norm: Norm) -> tuple[Tensor, Tenso
     tiles = triton.cdiv(rows, tile.rows)
     plain, product = norm.mean.new_empty(2, tiles, channels).unbind()
     _over(batch_norm.gradient_sums, rows, channels, norm, (flat_dz, flat), (plain, product))
-    shift, gain = norm.mean.new_empty(2, channels).unbind()
+    shift, gain = torch.empty_like(norm.mean), torch.empty_like(norm.mean)
     merging = configurations.merge_tile(tiles)
     with _on(y):
         batch_norm.merge_sums[(triton.cdiv(channels, merging.columns),)](

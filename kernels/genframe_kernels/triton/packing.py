@@ -40,7 +40,8 @@ def row_shifts(kernel: int, padding: int) -> list[tuple[int, int, int]]:
 def packed_thin(weight: Tensor, padding: Pair) -> Tensor:
     """``(3, 64, C)`` of a weight ``(C, O, KH, KW)`` with stride 2 and at most 4 output channels, for the last layer."""
     channels, outputs, kernel_h, kernel_w = weight.shape
-    places, taps = [], []
+    places: list[int] = []
+    taps: list[int] = []
     for a, shift_h, row in row_shifts(kernel_h, padding[0]):
         for b, shift_w, column in row_shifts(kernel_w, padding[1]):
             first = ((shift_h + 1) * 4 + shift_w + 1) * 16 + (2 * a + b) * outputs

@@ -39,6 +39,7 @@ def thin_convolution(
     BLOCK_M: tl.constexpr,  # a multiple of WIDTH: a tile holds whole rows of the picture
     BLOCK_K: tl.constexpr,
 ):
+    """One tile of whole rows of the picture, all four phases of it."""
     STEPS: tl.constexpr = (C + BLOCK_K - 1) // BLOCK_K
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     v = m % WIDTH
@@ -49,7 +50,7 @@ def thin_convolution(
     column = tl.arange(0, 64)
     inside = (n < N) & (v < W)
     sums = tl.zeros((BLOCK_M, 64), tl.float32)
-    for step in range(0, 3 * STEPS):
+    for step in range(3 * STEPS):
         row_shift = step // STEPS - 1
         c = (step % STEPS) * BLOCK_K + channel
         reached = inside & (u + row_shift >= 0) & (u + row_shift < H)
@@ -80,10 +81,7 @@ def thin_convolution(
     place = ((2 * u * 2 * W + 2 * v) * O)[:, None] + (phase_row * (2 * W * O) + part % (2 * O))[None, :]
     written = inside[:, None] & (part < 4 * O)[None, :]
     if TABLE:
-        if ROWS:
-            table_row = tl.load(rows_ptr + n, mask=n < N, other=0)
-        else:
-            table_row = wide_n
+        table_row = tl.load(rows_ptr + n, mask=n < N, other=0) if ROWS else wide_n
         table = tl.load(table_ptr + (table_row * (4 * H * W * O))[:, None] + place, mask=written, other=0.0)
         result += table.to(tl.float32)
     if SCALE:

@@ -1,0 +1,84 @@
+"""One block's call, described: what decides which backend serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genframe_kernels.reference import Pair
+
+
+@dataclass(frozen=True)
+class Call:
+    """A block at work on one input.
+
+    Attributes:
+        operation: ``linear``, ``conv`` or ``conv_transpose``.
+        channels: of the input, labels left out.
+        outputs: channels of the output.
+        labels: numbers of label a sample.
+        size: of the input picture; (1, 1) if linear.
+        out_size: of the output picture.
+        batch: how many samples.
+        kernel: of the convolution; so the next four.
+        stride: the step.
+        padding: at the top and at the left.
+        norm: ``none``, ``batch`` (the statistics of this batch) or ``running`` (those that training remembered).
+        affine: whether the norm has a gain and a shift.
+        activation: by name.
+        slope: of ``leaky_relu``.
+        dtype: of the products.
+        device: its type, such as ``cuda``.
+        gradient: whether a gradient may be asked for.
+    """
+
+    operation: str
+    channels: int
+    outputs: int
+    labels: int
+    size: Pair
+    out_size: Pair
+    batch: int
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    norm: str
+    affine: bool
+    activation: str
+    slope: float
+    dtype: torch.dtype
+    device: str
+    gradient: bool
+
+    def __str__(self) -> str:
+        shape = "x".join(map(str, (*self.size, self.channels)))
+        result = "x".join(map(str, (*self.out_size, self.outputs)))
+        kind = "" if self.norm == "none" else f", {self.norm} norm"
+        return f"{self.operation} {shape} -> {result}, batch {self.batch}{kind}, {self.activation}, {self.dtype}"
+
+
+class Tensors(NamedTuple):
+    """What a block computes with.
+
+    Attributes:
+        weight: as PyTorch's layer has it, with the labels' channels last.
+        bias: ``(O,)``.
+        gain: of the norm, ``(O,)``; so the next three.
+        shift: added after the gain.
+        mean: running mean.
+        variance: running variance, the unbiased one.
+        eps: what the norm adds to the variance.
+        momentum: how far the running statistics go towards the batch's.
+    """
+
+    weight: Tensor
+    bias: Tensor | None = None
+    gain: Tensor | None = None
+    shift: Tensor | None = None
+    mean: Tensor | None = None
+    variance: Tensor | None = None
+    eps: float = 1e-5
+    momentum: float = 0.1
