@@ -4,13 +4,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check bench format clean
+.PHONY: run test test-all check bench format clean
 
 run: $(VENV)/.installed
 	$(BIN)/genframe run --plugin cdcgan
 
 test: check
 	$(BIN)/python -m pytest -n auto
+
+test-all: check
+	$(BIN)/python -m pytest -n auto -m ""
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The blocks of genframe's networks, with labels and without: pure PyTorch, and nothing of genframe."""
+"""The blocks of genframe's networks, with labels and without, and the backends that serve them; nothing of genframe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from genframe_kernels.blocks import (
     Maxout,
     block,
 )
+from genframe_kernels.dispatch import UnsupportedError, choose, register_backend, set_backend, use_backend
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
 __all__ = [
@@ -20,9 +21,14 @@ __all__ = [
     "Finish",
     "LinearBlock",
     "Maxout",
+    "UnsupportedError",
     "block",
+    "choose",
     "conv",
     "conv_transpose",
     "flatten",
     "linear",
+    "register_backend",
+    "set_backend",
+    "use_backend",
 ]

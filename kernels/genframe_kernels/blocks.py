@@ -11,10 +11,11 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypedDict, Unpack, cast
 
+import torch
 from torch import Tensor, nn
 
-from genframe_kernels import reference
-from genframe_kernels.reference import Pair
+from genframe_kernels import dispatch
+from genframe_kernels.calls import Call, Pair, Tensors
 
 Operation = Literal["linear", "conv", "conv_transpose"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "maxout", "none"]
@@ -130,9 +131,11 @@ _ACTIVATIONS: Mapping[str, Callable[[float, int], list[nn.Module]]] = {
 
 
 class _Block(nn.Sequential):
-    """The layers behind an operation; `operate` runs the operation itself.
+    """An operation and the layers behind it; `genframe_kernels.dispatch` says what runs them.
 
     Args:
+        kind: of the operation.
+        geometry: of its kernel.
         operation: makes the first layer from its number of outputs and whether it has a bias.
         norm_class: the kind of BatchNorm.
         out_channels: of the block's output.
@@ -142,6 +145,8 @@ class _Block(nn.Sequential):
 
     def __init__(
         self,
+        kind: Operation,
+        geometry: _Geometry,
         operation: Callable[[int, bool], nn.Module],
         norm_class: type[nn.BatchNorm1d | nn.BatchNorm2d],
         out_channels: int,
@@ -162,23 +167,80 @@ class _Block(nn.Sequential):
             layers.append(nn.Dropout(dropout))
         super().__init__(*layers)
         self.labels = labels
+        self._operation, self._geometry, self._outputs = kind, geometry, out_channels * pieces
+        # A maxout and a dropout stay layers of their own behind what a backend serves.
+        self._activation = "none" if activation == "maxout" else activation
+        self._slope = finish.get("slope", 0.2)
+        self._served = 1 + norm + (self._activation != "none")
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """The block's output; `labels` is ``(B, K)`` for a block with K labels, ``None`` for one without.
 
         Raises:
             ValueError: the labels do not fit the block.
+            UnsupportedError: the backend that was asked for cannot serve the block.
         """
         given = 0 if labels is None else labels.shape[1]
         if given != self.labels:
             raise ValueError(f"the block takes {self.labels} numbers of label a sample and got {given}")
-        x = self.operate(x, labels)
-        for layer in itertools.islice(self, 1, None):
+        norm = self.norm
+        call = self.call(x)
+        if norm is not None and norm.training and norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
+        x = dispatch.choose(call).backend.run(call, x, self._tensors(), labels)
+        for layer in itertools.islice(self, self._served, None):
             x = layer(x)
         return x
 
-    def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        raise NotImplementedError
+    def call(self, x: Tensor) -> Call:
+        """What the block does with this input, up to its activation."""
+        layer = cast(nn.Linear, self[0])
+        norm = self.norm
+        by_batch = norm is not None and (norm.training or norm.running_mean is None)
+        dtype = layer.weight.dtype
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+        return Call(
+            operation=self._operation,
+            channels=x.shape[1],
+            outputs=self._outputs,
+            labels=self.labels,
+            size=(x.shape[2], x.shape[3]) if x.dim() == 4 else (1, 1),
+            batch=x.shape[0],
+            **self._geometry,
+            norm="none" if norm is None else "batch" if by_batch else "running",
+            affine=norm is not None and norm.affine,
+            activation=self._activation,
+            slope=self._slope,
+            dtype=dtype,
+            device=x.device.type,
+            gradient=torch.is_grad_enabled(),
+        )
+
+    @property
+    def norm(self) -> nn.BatchNorm1d | nn.BatchNorm2d | None:
+        """The block's BatchNorm."""
+        second = self[1] if len(self) > 1 else None
+        return second if isinstance(second, nn.BatchNorm1d | nn.BatchNorm2d) else None
+
+    def _tensors(self) -> Tensors:
+        layer, norm = cast(nn.Linear, self[0]), self.norm
+        if norm is None:
+            return Tensors(layer.weight, layer.bias)
+        gain, shift = (norm.weight, norm.bias) if norm.affine else (None, None)
+        momentum = 0.1 if norm.momentum is None else norm.momentum
+        return Tensors(layer.weight, layer.bias, gain, shift, norm.running_mean, norm.running_var, norm.eps, momentum)
+
+
+class _Geometry(TypedDict):
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    end_padding: Pair
+    output_padding: Pair
+
+
+_POINT = _Geometry(kernel=(1, 1), stride=(1, 1), padding=(0, 0), end_padding=(0, 0), output_padding=(0, 0))
 
 
 class LinearBlock(_Block):
@@ -188,12 +250,7 @@ class LinearBlock(_Block):
         def operation(outputs: int, bias: bool) -> nn.Module:
             return nn.Linear(in_channels + labels, outputs, bias=bias)
 
-        super().__init__(operation, nn.BatchNorm1d, out_channels, labels, finish)
-
-    def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """The linear layer alone."""
-        layer = cast(nn.Linear, self[0])
-        return reference.linear(x, layer.weight, layer.bias, labels)
+        super().__init__("linear", _POINT, operation, nn.BatchNorm1d, out_channels, labels, finish)
 
 
 class ConvBlock(_Block):
@@ -218,13 +275,9 @@ class ConvBlock(_Block):
         def operation(outputs: int, bias: bool) -> nn.Module:
             return nn.Conv2d(in_channels + labels, outputs, kernel, stride, padding, bias=bias)
 
-        super().__init__(operation, nn.BatchNorm2d, out_channels, labels, finish)
-        self.geometry = {"stride": stride, "padding": padding, "end_padding": end_padding}
-
-    def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """The convolution alone."""
-        layer = cast(nn.Conv2d, self[0])
-        return reference.conv(x, layer.weight, layer.bias, labels, **self.geometry)  # type: ignore[arg-type]
+        ends = padding if end_padding is None else end_padding
+        geometry = _Geometry(kernel=kernel, stride=stride, padding=padding, end_padding=ends, output_padding=(0, 0))
+        super().__init__("conv", geometry, operation, nn.BatchNorm2d, out_channels, labels, finish)
 
 
 class ConvTransposeBlock(_Block):
@@ -251,18 +304,14 @@ class ConvTransposeBlock(_Block):
         def operation(outputs: int, bias: bool) -> nn.Module:
             return nn.ConvTranspose2d(in_channels + labels, outputs, kernel, stride, padding, output_padding, bias=bias)
 
-        super().__init__(operation, nn.BatchNorm2d, out_channels, labels, finish)
-        self.geometry = {
-            "stride": stride,
-            "padding": padding,
-            "end_padding": end_padding,
-            "output_padding": output_padding,
-        }
-
-    def operate(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """The transposed convolution alone."""
-        layer = cast(nn.ConvTranspose2d, self[0])
-        return reference.conv_transpose(x, layer.weight, layer.bias, labels, **self.geometry)  # type: ignore[arg-type]
+        geometry = _Geometry(
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            end_padding=padding if end_padding is None else end_padding,
+            output_padding=output_padding,
+        )
+        super().__init__("conv_transpose", geometry, operation, nn.BatchNorm2d, out_channels, labels, finish)
 
 
 _GEOMETRY: Mapping[str, tuple[str, ...]] = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genframe_kernels.reference import Pair
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,12 @@ class Call:
         outputs: channels of the output.
         labels: numbers of label a sample.
         size: of the input picture; (1, 1) if linear.
-        out_size: of the output picture.
         batch: how many samples.
         kernel: of the convolution; so the next four.
         stride: the step.
         padding: at the top and at the left.
+        end_padding: at the bottom and at the right.
+        output_padding: rows and columns added at the end, if transposed.
         norm: ``none``, ``batch`` (the statistics of this batch) or ``running`` (those that training remembered).
         affine: whether the norm has a gain and a shift.
         activation: by name.
@@ -40,11 +41,12 @@ class Call:
     outputs: int
     labels: int
     size: Pair
-    out_size: Pair
     batch: int
     kernel: Pair
     stride: Pair
     padding: Pair
+    end_padding: Pair
+    output_padding: Pair
     norm: str
     affine: bool
     activation: str
@@ -53,11 +55,25 @@ class Call:
     device: str
     gradient: bool
 
+    @property
+    def out_size(self) -> Pair:
+        """Of the output picture."""
+        height, width = map(self._out, range(2))
+        return (height, width)
+
+    def _out(self, axis: int) -> int:
+        size, kernel, stride = self.size[axis], self.kernel[axis], self.stride[axis]
+        padding = self.padding[axis] + self.end_padding[axis]
+        if self.operation == "conv_transpose":
+            return (size - 1) * stride - padding + kernel + self.output_padding[axis]
+        return (size + padding - kernel) // stride + 1
+
     def __str__(self) -> str:
+        label = f"+{self.labels}" if self.labels else ""
         shape = "x".join(map(str, (*self.size, self.channels)))
         result = "x".join(map(str, (*self.out_size, self.outputs)))
-        kind = "" if self.norm == "none" else f", {self.norm} norm"
-        return f"{self.operation} {shape} -> {result}, batch {self.batch}{kind}, {self.activation}, {self.dtype}"
+        kind = "no norm" if self.norm == "none" else f"{self.norm} norm"
+        return f"{self.operation} {shape}{label} -> {result}, {kind}, {self.activation}"
 
 
 class Tensors(NamedTuple):

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-Pair = tuple[int, int]
+from genframe_kernels.calls import Call, Pair, Tensors
 
 
 def linear(x_BC: Tensor, weight: Tensor, bias: Tensor | None = None, labels_BK: Tensor | None = None) -> Tensor:
@@ -63,7 +63,7 @@ def conv(
     if labels_BK is None:
         return F.conv2d(_padded(x_BCHW, further), weight, bias, stride, padding)
     weight_x, weight_y = _divided(weight, x_BCHW, dim=1)
-    ones, units_T1hw = _probe(x_BCHW, weight)
+    ones, units_T1hw = probe(x_BCHW, weight)
     x_BCHW, ones = _padded(x_BCHW, further), _padded(ones, further)
     reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
     y_BOHW = F.conv2d(x_BCHW, weight_x, bias, stride, padding)
@@ -104,7 +104,7 @@ def conv_transpose(
     if labels_BK is None:
         return F.conv_transpose2d(x_BCHW, weight, bias, stride, padding, output_padding)
     weight_x, weight_y = _divided(weight, x_BCHW, dim=0)
-    ones, units_T1hw = _probe(x_BCHW, weight)
+    ones, units_T1hw = probe(x_BCHW, weight)
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
     y_BOHW = F.conv_transpose2d(x_BCHW, weight_x, bias, stride, padding, output_padding)
     return _with_labels(y_BOHW, labels_BK, weight_y, reach_1THW)
@@ -147,6 +147,30 @@ class _FlattenChannelsLast(torch.autograd.Function):
         return gradient.reshape(ctx.shape).contiguous(memory_format=torch.channels_last)
 
 
+def block(call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
+    """The operation, the norm and the activation that `call` describes."""
+    return normalised(call, operation(call, x, tensors, labels_BK), tensors)
+
+
+def normalised(call: Call, y: Tensor, tensors: Tensors) -> Tensor:
+    """The norm and the activation behind an operation."""
+    if call.norm != "none":
+        running = (tensors.mean, tensors.variance)
+        affine = (tensors.gain, tensors.shift)
+        y = F.batch_norm(y, *running, *affine, call.norm == "batch", tensors.momentum, tensors.eps)
+    return activated(y, call.activation, call.slope)
+
+
+def operation(call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
+    """The operation of `call` alone."""
+    if call.operation == "linear":
+        return linear(x, tensors.weight, tensors.bias, labels_BK)
+    ends = {"stride": call.stride, "padding": call.padding, "end_padding": call.end_padding}
+    if call.operation == "conv":
+        return conv(x, tensors.weight, tensors.bias, labels_BK, **ends)
+    return conv_transpose(x, tensors.weight, tensors.bias, labels_BK, **ends, output_padding=call.output_padding)
+
+
 def _divided(weight: Tensor, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """The weights of the features and those of the labels; one split has one gradient, two slices have three passes."""
     channels = x.shape[1]
@@ -182,7 +206,7 @@ def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: 
     return y_BOHW if bias is None else y_BOHW + bias[:, None, None]
 
 
-def _probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """A map of ones ``(1, 1, H, W)`` and the unit filters ``(T, 1, kh, kw)``, one a tap, in the weight's type."""
     kernel = weight.shape[2:]
     units = torch.eye(kernel.numel(), dtype=weight.dtype, device=weight.device)
@@ -191,16 +215,25 @@ def _probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def _with_labels(y_BOHW: Tensor, labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
     """`y` and what the labels add to each sample, in the layout of `y`: another one would cost a pass of its own."""
+    maps_BOHW = label_maps(labels_BK, filters_KOhw, reach_1THW)
+    return y_BOHW + (maps_BOHW if y_BOHW.is_contiguous(memory_format=torch.channels_last) else maps_BOHW.contiguous())
+
+
+def label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
+    """What the labels add to each sample, ``(B, O, H', W')`` in channels_last.
+
+    Args:
+        labels_BK: ``(B, K)``.
+        filters_KOhw: the weights of the labels.
+        reach_1THW: which pixels of the output each of the T taps reaches; the operation over what `probe` gives.
+    """
     labels_BK = labels_BK.to(filters_KOhw.dtype)
     filters_KTO, reach_PT = filters_KOhw.flatten(2).transpose(1, 2), reach_1THW[0].flatten(1).T
     if labels_BK.shape[1] > reach_PT.shape[1]:
         maps_BPO = reach_PT @ _mixed(labels_BK, filters_KTO)
     else:
         maps_BPO = _mixed(labels_BK, reach_PT @ filters_KTO)
-    maps_BOHW = maps_BPO.view(-1, *y_BOHW.shape[2:], y_BOHW.shape[1]).permute(0, 3, 1, 2)
-    if not y_BOHW.is_contiguous(memory_format=torch.channels_last):
-        maps_BOHW = maps_BOHW.contiguous()
-    return y_BOHW + maps_BOHW
+    return maps_BPO.view(-1, *reach_1THW.shape[2:], filters_KOhw.shape[1]).permute(0, 3, 1, 2)
 
 
 def _mixed(labels_BK: Tensor, tables_KMN: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ def product_tile(rows: int, columns: int, channels: int, dtype: torch.dtype) -> 
     deep = max(16, min(64 if dtype.itemsize == 2 else 32, _power(channels)))
     if interpreted():  # each program costs milliseconds there, whatever its size
         return Tile(max(16, min(64, high)), min(64, wide), deep, 4, 1)
-    # A tensor core's instruction serves 64 rows and four warps.
-    return Tile(max(64, high), wide, deep, 8 if wide == high == 128 else 4, 3)
+    # A tensor core's instruction serves 64 rows and four warps; 128x64 by four warps spills on sm_80 and in ieee.
+    return Tile(max(64, high), wide, deep, 8 if high == 128 and wide >= 64 else 4, 3)
 
 
 def thin_tile(width: int, channels: int, dtype: torch.dtype) -> Tile:

@@ -10,7 +10,7 @@ import torch
 import triton
 from torch import Tensor
 
-from genframe_kernels.reference import Pair
+from genframe_kernels.calls import Pair
 from genframe_kernels.triton import batch_norm, configurations, interpreted
 from genframe_kernels.triton.convolution import convolution
 from genframe_kernels.triton.packing import packed, packed_thin, row_shifts

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from genframe_kernels.reference import Pair, activated
+from genframe_kernels.calls import Pair
+from genframe_kernels.reference import activated
 from genframe_kernels.triton import launch
 from genframe_kernels.triton.launch import Epilogue, Norm
 
@@ -255,7 +256,7 @@ def _again(
     assert x is not None
     assert weight is not None
     stride, padding, size, transposed, activation, slope = ctx.arguments[:6]
-    y = _convolved(x, weight, stride, padding, size, transposed)
+    y = convolved(x, weight, stride, padding, size, transposed)
     if table is not None:
         y = y + (table if rows is None else table[rows])
     if bias is not None:
@@ -277,7 +278,7 @@ def _normalised(
     return activated(F.batch_norm(y, None, None, gain, shift, True, 0.0, eps), activation, slope)
 
 
-def _convolved(
+def convolved(
     x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], size: Sequence[int], transposed: bool
 ) -> Tensor:
     """The library's convolution, with what the output's end lacks padded and what it has too much cut."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from genframe_kernels.reference import Pair
+from genframe_kernels.calls import Pair
 
 
 def packed(weight: Tensor, stride: Pair, transposed: bool) -> Tensor:
