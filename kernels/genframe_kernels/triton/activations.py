@@ -10,7 +10,8 @@ import triton.language as tl
 def activate(u, ACTIVATION: tl.constexpr, SLOPE: tl.constexpr):
     """The activation of u."""
     if ACTIVATION == "relu":
-        u = tl.maximum(u, 0.0)
+        # Not the maximum, which would make a NaN 0 and a diverged network look healthy.
+        u = tl.where(u <= 0, 0.0, u)
     elif ACTIVATION == "leaky_relu":
         u = tl.where(u > 0, u, u * SLOPE)
     elif ACTIVATION == "tanh":
@@ -29,7 +30,7 @@ def derivative(u, ACTIVATION: tl.constexpr, SLOPE: tl.constexpr):
     """The activation's derivative at u; at 0 that of PyTorch, which takes the side of the negative numbers."""
     slope = tl.full(u.shape, 1.0, tl.float32)
     if ACTIVATION == "relu":
-        slope = tl.where(u > 0, 1.0, 0.0)
+        slope = tl.where(u <= 0, 0.0, 1.0)
     elif ACTIVATION == "leaky_relu":
         slope = tl.where(u > 0, 1.0, SLOPE)
     elif ACTIVATION == "tanh":
