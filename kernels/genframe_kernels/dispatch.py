@@ -138,6 +138,8 @@ def choose(call: Call, name: str | None = None) -> Choice:
 def _automatic(call: Call) -> Choice:
     if call.device != "cuda":
         return Choice("torch", _TORCH, f"the device is {call.device}, and the other backends are for CUDA")
+    if torch.compiler.is_compiling():
+        return Choice("torch", _TORCH, "torch.compile fuses it; the rows were measured without")
     from genframe_kernels import measured
 
     row = measured.winner(call, torch.cuda.get_device_name())
