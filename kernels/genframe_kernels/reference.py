@@ -215,8 +215,19 @@ def probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def _with_labels(y_BOHW: Tensor, labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
     """`y` and what the labels add to each sample, in the layout of `y`: another one would cost a pass of its own."""
-    maps_BOHW = label_maps(labels_BK, filters_KOhw, reach_1THW)
-    return y_BOHW + (maps_BOHW if y_BOHW.is_contiguous(memory_format=torch.channels_last) else maps_BOHW.contiguous())
+    channels_last = y_BOHW.is_contiguous(memory_format=torch.channels_last)
+    if labels_BK.shape[1] > reach_1THW.shape[1]:
+        maps_BOHW = label_maps(labels_BK, filters_KOhw, reach_1THW)
+        return y_BOHW + (maps_BOHW if channels_last else maps_BOHW.contiguous())
+    # The product with the table adds itself to y, which nothing else reads: no map of a sample is ever written.
+    reach_TP, filters_KOT = reach_1THW[0].flatten(1).to(y_BOHW.dtype), filters_KOhw.flatten(2).to(y_BOHW.dtype)
+    if channels_last:
+        table_KM = (reach_TP.T @ filters_KOT.transpose(1, 2)).flatten(1)
+        sums_BM = y_BOHW.permute(0, 2, 3, 1).view(len(y_BOHW), -1)
+    else:
+        table_KM, sums_BM = (filters_KOT @ reach_TP).flatten(1), y_BOHW.view(len(y_BOHW), -1)
+    sums_BM.addmm_(labels_BK.to(y_BOHW.dtype), table_KM.to(y_BOHW.dtype))
+    return y_BOHW
 
 
 def label_maps(labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:
