@@ -23,6 +23,7 @@ KEYS: Mapping[str, str] = {
     "batch_size": "training.batch_size",
     "device": "training.device",
     "precision": "training.precision",
+    "backend": "training.backend",
     "workers": "training.workers",
     "log_every": "training.log_every",
     "sample_every": "training.sample_every",

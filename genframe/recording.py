@@ -178,6 +178,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "device": str(assembly.compute.device),
         "threads": config.training.threads,
         "precision": assembly.compute.precision,
+        "backend": config.training.backend,
         "command": sys.argv,
         "started_at": _now(),
         "timings": {},

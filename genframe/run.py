@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genframe.assembly import Assembly, assemble
+from genframe.backends import kernel_backend
 from genframe.config import RunConfig
 from genframe.errors import DivergenceError, GenframeError, StoppedError
 from genframe.interfaces import Observer
@@ -58,10 +59,13 @@ def run(
     Raises:
         GenframeError: what went wrong; its class says of which kind.
     """
-    assembly = assemble(config, registry)
+    backend = config.training.backend
+    with kernel_backend(backend):
+        assembly = assemble(config, registry)
     directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
     recorder = Recorder(assembly, directory, observers)
-    with _recorded(recorder) as problems, cpu_threads(assembly.config.training.threads or 1):
+    threads = cpu_threads(assembly.config.training.threads or 1)
+    with _recorded(recorder) as problems, threads, kernel_backend(backend):
         recorder.start()
         recorder.conclude(_train(assembly, recorder))
     return Run(

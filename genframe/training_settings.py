@@ -79,6 +79,8 @@ class TrainingSettings:
         ema: decay of the running average of the generator's weights, in [0, 1); with 0 the average is a mere copy.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: of the networks' arithmetic. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere.
+        backend: the kernels of the networks' blocks: ``torch``, ``triton``, ``hybrid`` or another's. ``auto`` is torch
+            wherever nothing was measured to be faster.
         threads: of a run on the CPU. None decides by the size of the samples; what was decided is written down, since
             equal bytes need an equal number.
         workers: processes that read data; 0 reads in the training process.
@@ -99,6 +101,7 @@ class TrainingSettings:
     ema: float = 0.999
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    backend: str = "auto"
     threads: int | None = None
     workers: int = 0
     log_every: int = 25

@@ -172,6 +172,7 @@ def _npz(name: str, labels: Any) -> None:
         (["--plugin", "cdcgan", "--noise-dim", "0"], 2, ["dim", "0"]),
         (["--plugin", "cdcgan", "--device", "cuda:77"], 2, ["cuda:77"]),
         (["--plugin", "cdcgan", "--precision", "float8"], 2, ["precision", "float8"]),
+        (["--plugin", "cdcgan", "--backend", "cutlass"], 2, ["--backend cutlass", "auto", "triton"]),
         (["--plugin", "cdcgan", "--checkpoint-every", "5m"], 2, ["checkpoint_every", "5m"]),
         (["--plugin", "dcgan", "--conditioning", "concat", "--data", "plain.npz"], 2, ["concat", "labels"]),
         (["--plugin", "cdcgan", "--data", "single.npz"], 2, ["two classes"]),

@@ -42,6 +42,7 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--keep-best", is_flag=True, default=None, help="Keep the checkpoint that the first metric found best")
 @click.option("--device", metavar="auto|cpu|cuda[:N]")
 @click.option("--precision", metavar="auto|float32|bfloat16")
+@click.option("--backend", metavar="auto|torch|triton|NAME", help="The kernels of the networks' blocks")
 @click.option("--workers", type=int, help="Processes that read data")
 @click.option("--log-every", type=int, metavar="STEPS")
 @click.option("--sample-every", type=int, metavar="STEPS")

@@ -11,7 +11,7 @@ from genframe_kernels.blocks import (
     Maxout,
     block,
 )
-from genframe_kernels.dispatch import UnsupportedError, choose, register_backend, set_backend, use_backend
+from genframe_kernels.dispatch import UnsupportedError, asked, choose, register_backend, set_backend, use_backend
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LinearBlock",
     "Maxout",
     "UnsupportedError",
+    "asked",
     "block",
     "choose",
     "conv",
