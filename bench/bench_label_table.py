@@ -108,7 +108,7 @@ def _generators() -> Generators:
     digit = Field(kind="class", classes=tuple("0123456789"))
     problem = Problem(output=Field(kind="image", shape=(1, 28, 28)), condition={"label": digit}, noise_shape=(NOISE,))
     table = cast(Generator, builder.networks(problem)["generator"])
-    table.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    table.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     plain = copy.copy(table)
     plain._modules = dict(table._modules)
     plain.dense = nn.ModuleList(Concatenated(cast(nn.Sequential, block)) for block in table.dense)
@@ -157,7 +157,7 @@ def _block_cases(
         labels=LABELS,
         **finish,
     )
-    block.to(memory_format=layout)  # type: ignore[call-overload]
+    block.to(memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
     plain = Concatenated(block)
     labels_BK = F.one_hot(_digits(), LABELS).float()
     x = torch.randn(BATCH, 128, 7, 7, dtype=dtype).contiguous(memory_format=layout)

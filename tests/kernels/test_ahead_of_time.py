@@ -31,6 +31,52 @@ wanted = next(
 print(ahead_of_time.compiled(wanted, "sm_90").asm["ttir"])
 """
 
+# A recorder stands where a kernel would be launched, since there is no GPU to launch it on; tensors are on "meta".
+LAUNCHES = """
+import torch
+from genframe_kernels.triton import ahead_of_time, launch
+
+launches = []
+
+class Recorder:
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __getitem__(self, grid):
+        return lambda *values, **names: launches.append(dict(zip(self.kernel.arg_names, values)) | names)
+
+launch.convolution = Recorder(ahead_of_time.convolution)
+launch.thin_convolution = Recorder(ahead_of_time.thin_convolution)
+for dtype in ahead_of_time._DTYPES:
+    for layer in ahead_of_time.layers():
+        for training in (True, False):
+            compiled = ahead_of_time._product(layer, dtype, training)
+            ends = (layer.channels, layer.outputs) if layer.transposed else (layer.outputs, layer.channels)
+            x = torch.empty(ahead_of_time.BATCH, layer.channels, layer.size, layer.size, dtype=dtype, device="meta")
+            weight = torch.empty(*ends, layer.kernel, layer.kernel, dtype=dtype, device="meta")
+            table = torch.empty(len(x), layer.outputs, layer.result, layer.result, dtype=dtype, device="meta")
+            vector = torch.empty(layer.outputs, device="meta")
+            statistics = training and layer.norm
+            epilogue = launch.Epilogue(
+                table=table if layer.table else None,
+                scale=vector if layer.norm and not training else None,
+                shift=None if statistics else vector,
+                activation="none" if statistics else layer.activation,
+            )
+            padding, size = (layer.padding,) * 2, (layer.result,) * 2
+            if compiled.kernel == "thin_convolution":
+                launch.convolve_thin(x, weight, padding, epilogue, "tf32")
+            else:
+                place = ((layer.stride,) * 2, padding, size, layer.transposed)
+                launch.convolve(x, weight, *place, epilogue, "tf32", statistics=statistics)
+            passed = launches[-1]
+            options = {"num_warps": compiled.tile.warps, "num_stages": compiled.tile.stages}
+            expected = dict(compiled.constants) | options
+            constants = {name for name in passed if not name.endswith("_ptr") and name != "N"}
+            assert {name: passed[name] for name in constants} == expected, compiled
+print(len(launches))
+"""
+
 
 def python(cache: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """A process of its own, since the interpreter of the other tests is for good once the kernels are imported."""
@@ -113,3 +159,9 @@ print(*problems([
         "normalise fp32, spilled: it spills 8 bytes of registers",
         "convolution bf16, large: it takes 131072 bytes of shared memory of 65536",
     ]
+
+
+def test_what_is_compiled_is_what_launches_pass_to_the_kernels(tmp_path):
+    result = python(tmp_path / "cache", "-c", LAUNCHES)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 100

@@ -8,6 +8,7 @@ from torch import Tensor
 from genframe_kernels import reference
 from genframe_kernels.calls import Call, Tensors
 from genframe_kernels.triton import interpreted, operators
+from genframe_kernels.triton.library import convolved
 
 _TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -36,7 +37,7 @@ class Triton:
             else:
                 weight, weight_y = torch.split(weight, [call.channels, call.labels], axis)
                 ones, units = reference.probe(x, weight_y)
-                reach = operators.convolved(ones, units.transpose(0, 1) if transposed else units, *place)
+                reach = convolved(ones, units.transpose(0, 1) if transposed else units, *place)
                 table = reference.label_maps(labels_BK, weight_y if transposed else weight_y.transpose(0, 1), reach)
         y: Tensor
         precision = _precision(call)

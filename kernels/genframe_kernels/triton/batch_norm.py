@@ -86,12 +86,8 @@ def normalise(
     BLOCK_C: tl.constexpr,
 ):
     """``z = activation((y - mean) / sqrt(variance + eps) * gain + shift)``."""
-    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
-    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    inside = (m < M)[:, None] & (c < C)[None, :]
-    place = m.to(tl.int64)[:, None] * C + c[None, :]
-    y = tl.load(y_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    normal, _ = _normal(y, mean_ptr, variance_ptr, eps, c, C)
+    c, inside, place = _tile(M, C, BLOCK_M, BLOCK_C)
+    normal, _ = _normal(tl.load(y_ptr + place, mask=inside, other=0.0), mean_ptr, variance_ptr, eps, c, C)
     u = _affine(normal, gain_ptr, shift_ptr, c, C, AFFINE)
     z = activate(u, ACTIVATION, SLOPE)
     tl.store(z_ptr + place, z.to(z_ptr.dtype.element_ty), mask=inside)
@@ -118,14 +114,10 @@ def gradient_sums(
 ):
     """First pass of the backward: each tile's two sums, with du the gradient behind the activation."""
     tile = tl.program_id(0)
-    m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
-    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    inside = (m < M)[:, None] & (c < C)[None, :]
-    place = m.to(tl.int64)[:, None] * C + c[None, :]
-    y = tl.load(y_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    dz = tl.load(dz_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    normal, _ = _normal(y, mean_ptr, variance_ptr, eps, c, C)
-    du = dz * derivative(_affine(normal, gain_ptr, shift_ptr, c, C, AFFINE), ACTIVATION, SLOPE)
+    c, inside, place = _tile(M, C, BLOCK_M, BLOCK_C)
+    normal, _ = _normal(tl.load(y_ptr + place, mask=inside, other=0.0), mean_ptr, variance_ptr, eps, c, C)
+    u = _affine(normal, gain_ptr, shift_ptr, c, C, AFFINE)
+    du = tl.load(dz_ptr + place, mask=inside, other=0.0).to(tl.float32) * derivative(u, ACTIVATION, SLOPE)
     tl.store(plain_ptr + tile * C + c, tl.sum(du, 0), mask=c < C)
     tl.store(product_ptr + tile * C + c, tl.sum(du * normal, 0), mask=c < C)
 
@@ -176,14 +168,10 @@ def gradient(
     BLOCK_C: tl.constexpr,
 ):
     """Second pass: ``dy = gain / sqrt(variance + eps) * (du - mean of du - normal y * mean of (du normal y))``."""
-    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
-    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    inside = (m < M)[:, None] & (c < C)[None, :]
-    place = m.to(tl.int64)[:, None] * C + c[None, :]
-    y = tl.load(y_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    dz = tl.load(dz_ptr + place, mask=inside, other=0.0).to(tl.float32)
-    normal, factor = _normal(y, mean_ptr, variance_ptr, eps, c, C)
-    du = dz * derivative(_affine(normal, gain_ptr, shift_ptr, c, C, AFFINE), ACTIVATION, SLOPE)
+    c, inside, place = _tile(M, C, BLOCK_M, BLOCK_C)
+    normal, factor = _normal(tl.load(y_ptr + place, mask=inside, other=0.0), mean_ptr, variance_ptr, eps, c, C)
+    u = _affine(normal, gain_ptr, shift_ptr, c, C, AFFINE)
+    du = tl.load(dz_ptr + place, mask=inside, other=0.0).to(tl.float32) * derivative(u, ACTIVATION, SLOPE)
     plain = tl.load(plain_ptr + c, mask=c < C, other=0.0) / M
     product = tl.load(product_ptr + c, mask=c < C, other=0.0) / M
     if AFFINE:
@@ -193,11 +181,19 @@ def gradient(
 
 
 @triton.jit
+def _tile(M, C: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_C: tl.constexpr):
+    """The channels of this program's tile, which of its values there are, and where."""
+    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
+    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
+    return c, (m < M)[:, None] & (c < C)[None, :], m.to(tl.int64)[:, None] * C + c[None, :]
+
+
+@triton.jit
 def _normal(y, mean_ptr, variance_ptr, eps, c, C: tl.constexpr):
     """The normalised y, and the factor that did it."""
     mean = tl.load(mean_ptr + c, mask=c < C, other=0.0)
     factor = tl.rsqrt(tl.load(variance_ptr + c, mask=c < C, other=1.0) + eps)
-    return (y - mean[None, :]) * factor[None, :], factor
+    return (y.to(tl.float32) - mean[None, :]) * factor[None, :], factor
 
 
 @triton.jit

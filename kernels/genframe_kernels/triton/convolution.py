@@ -32,7 +32,7 @@ def convolution(
     C: tl.constexpr,
     HO: tl.constexpr,
     WO: tl.constexpr,
-    O: tl.constexpr,  # noqa: E741
+    O: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
     SH: tl.constexpr,

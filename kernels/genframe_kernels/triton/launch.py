@@ -52,6 +52,16 @@ class Epilogue(NamedTuple):
     activation: str = "none"
     slope: float = 0.2
 
+    def pointers(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Scale, shift, table and rows as the kernels take them; x stands for one that is not there."""
+        table = None if self.table is None else _rows(self.table)
+        return tuple(_or(each, x) for each in (self.scale, self.shift, table, self.rows))
+
+    def flags(self) -> dict[str, Any]:
+        """Which of them are there, and the activation."""
+        there = {name: getattr(self, name.lower()) is not None for name in ("SCALE", "SHIFT", "TABLE", "ROWS")}
+        return {**there, "ACTIVATION": self.activation, "SLOPE": self.slope}
+
 
 def convolve(
     x_BCHW: Tensor,
@@ -84,7 +94,6 @@ def convolve(
     outputs = weight.shape[1 if transposed else 0]
     x = _rows(x_BCHW)
     y_BHWO = x.new_empty(batch, *size, outputs)
-    table = None if epilogue.table is None else _rows(epilogue.table)
     if transposed and x.shape[1:3] == (1, 1) and padding == (0, 0) and tuple(weight.shape[2:]) == size:
         filters = weight.permute(2, 3, 1, 0).contiguous()  # (h, w, O, C)
         geometry = ((1, 1), (1, 1), (1, 1), (1, 1), (0, 0))
@@ -104,10 +113,7 @@ def convolve(
             x,
             filters,
             y_BHWO,
-            _or(epilogue.scale, x),
-            _or(epilogue.shift, x),
-            _or(table, x),
-            _or(epilogue.rows, x),
+            *epilogue.pointers(x),
             counts,
             means,
             squares,
@@ -126,13 +132,8 @@ def convolve(
             pad_w,
             outputs,
             TRANSPOSED=transposed,
-            SCALE=epilogue.scale is not None,
-            SHIFT=epilogue.shift is not None,
-            TABLE=table is not None,
-            ROWS=epilogue.rows is not None,
             STATISTICS=statistics,
-            ACTIVATION=epilogue.activation,
-            SLOPE=epilogue.slope,
+            **epilogue.flags(),
             PRECISION=precision,
             UPCAST=interpreted(),
             BLOCK_M=tile.rows,
@@ -169,7 +170,6 @@ def convolve_thin(x_BCHW: Tensor, weight: Tensor, padding: Pair, epilogue: Epilo
     outputs = weight.shape[1]
     x, filters = _rows(x_BCHW), packed_thin(weight, padding)
     y_BHWO = x.new_empty(batch, 2 * height, 2 * width, outputs)
-    table = None if epilogue.table is None else _rows(epilogue.table)
     power = triton.next_power_of_2(width)
     tile = configurations.thin_tile(power, channels, x.dtype)
     with _on(x):
@@ -177,21 +177,13 @@ def convolve_thin(x_BCHW: Tensor, weight: Tensor, padding: Pair, epilogue: Epilo
             x,
             filters,
             y_BHWO,
-            _or(epilogue.scale, x),
-            _or(epilogue.shift, x),
-            _or(table, x),
-            _or(epilogue.rows, x),
+            *epilogue.pointers(x),
             batch,
             height,
             width,
             channels,
             outputs,
-            SCALE=epilogue.scale is not None,
-            SHIFT=epilogue.shift is not None,
-            TABLE=table is not None,
-            ROWS=epilogue.rows is not None,
-            ACTIVATION=epilogue.activation,
-            SLOPE=epilogue.slope,
+            **epilogue.flags(),
             PRECISION=precision,
             UPCAST=interpreted(),
             WIDTH=power,

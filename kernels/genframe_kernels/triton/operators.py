@@ -7,22 +7,20 @@ autograd runs the backward with gradients on, and it is made of differentiable P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from genframe_kernels.calls import Pair
 from genframe_kernels.reference import activated
 from genframe_kernels.triton import launch
 from genframe_kernels.triton.launch import Epilogue, Norm
+from genframe_kernels.triton.library import convolved, convolved_backward, pair
 
-_library = torch.library.custom_op
 
-
-@_library("genframe_kernels::conv_act", mutates_args=())
+@torch.library.custom_op("genframe_kernels::conv_act", mutates_args=())
 def conv_act(
     x: Tensor,
     weight: Tensor,
@@ -40,32 +38,19 @@ def conv_act(
 ) -> Tensor:
     """``activation((conv(x) + table) * scale + shift)``, one kernel; ``(B, O, *size)`` in channels_last."""
     epilogue = Epilogue(table, rows, _full(scale), _full(shift), activation, slope)
-    place, whole = _pair(padding), _pair(size)
-    if transposed and launch.thin_reason(weight, x, _pair(stride), place, whole) is None:
+    place, whole = pair(padding), pair(size)
+    if transposed and launch.thin_reason(weight, x, pair(stride), place, whole) is None:
         return launch.convolve_thin(x, weight, place, epilogue, precision)
-    return launch.convolve(x, weight, _pair(stride), place, whole, transposed, epilogue, precision)[0]
+    return launch.convolve(x, weight, pair(stride), place, whole, transposed, epilogue, precision)[0]
 
 
 @conv_act.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    table: Tensor | None,
-    rows: Tensor | None,
-    scale: Tensor | None,
-    shift: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    size: Sequence[int],
-    transposed: bool,
-    activation: str,
-    slope: float,
-    precision: str,
-) -> Tensor:
+def _(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    _table, _rows, _scale, _shift, _stride, _padding, size, transposed, *_ = rest
     return _picture(x, weight, size, transposed)
 
 
-@_library("genframe_kernels::conv_norm_act", mutates_args=())
+@torch.library.custom_op("genframe_kernels::conv_norm_act", mutates_args=())
 def conv_norm_act(
     x: Tensor,
     weight: Tensor,
@@ -86,7 +71,7 @@ def conv_norm_act(
     """``activation(BatchNorm(conv(x) + table + bias))`` by the batch's statistics; also conv(x) ..., mean, variance."""
     epilogue = Epilogue(table, rows, None, _full(bias))
     y, parts = launch.convolve(
-        x, weight, _pair(stride), _pair(padding), _pair(size), transposed, epilogue, precision, statistics=True
+        x, weight, pair(stride), pair(padding), pair(size), transposed, epilogue, precision, statistics=True
     )
     assert parts is not None
     # Here another process's parts would join, for a BatchNorm over all processes.
@@ -96,29 +81,14 @@ def conv_norm_act(
 
 
 @conv_norm_act.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    table: Tensor | None,
-    rows: Tensor | None,
-    bias: Tensor | None,
-    gain: Tensor | None,
-    shift: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    size: Sequence[int],
-    transposed: bool,
-    activation: str,
-    slope: float,
-    eps: float,
-    precision: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _(x: Tensor, weight: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    _table, _rows, _bias, _gain, _shift, _stride, _padding, size, transposed, *_ = rest
     y = _picture(x, weight, size, transposed)
     mean = x.new_empty(y.shape[1], dtype=torch.float32)
     return torch.empty_like(y), y, mean, torch.empty_like(mean)
 
 
-@_library("genframe_kernels::norm_act", mutates_args=())
+@torch.library.custom_op("genframe_kernels::norm_act", mutates_args=())
 def norm_act(
     y: Tensor, gain: Tensor | None, shift: Tensor | None, activation: str, slope: float, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,14 +98,12 @@ def norm_act(
 
 
 @norm_act.register_fake
-def _(
-    y: Tensor, gain: Tensor | None, shift: Tensor | None, activation: str, slope: float, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(y: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     mean = y.new_empty(y.shape[1], dtype=torch.float32)
     return _dense(y), mean, torch.empty_like(mean)
 
 
-@_library("genframe_kernels::norm_act_backward", mutates_args=())
+@torch.library.custom_op("genframe_kernels::norm_act_backward", mutates_args=())
 def norm_act_backward(
     dz: Tensor,
     y: Tensor,
@@ -153,17 +121,7 @@ def norm_act_backward(
 
 
 @norm_act_backward.register_fake
-def _(
-    dz: Tensor,
-    y: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    gain: Tensor | None,
-    shift: Tensor | None,
-    activation: str,
-    slope: float,
-    eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(dz: Tensor, y: Tensor, mean: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _dense(y), torch.empty_like(mean), torch.empty_like(mean)
 
 
@@ -180,8 +138,8 @@ def _conv_act_backward(ctx: Any, dz: Tensor) -> tuple[Tensor | None, ...]:
     stride, padding, size, transposed, activation, slope, _ = ctx.arguments
     if torch.is_grad_enabled():
         return *_again(ctx, dz, (x, weight, table, rows, None, shift), shift, None), *(None,) * 7
-    dy = _before_activation(dz.to(z.dtype), z, activation, slope)
-    dx, dw = _conv_backward(ctx, dy, x, weight, stride, padding, size, transposed)
+    dy = _BEFORE_ACTIVATION[activation](dz.to(z.dtype), z, slope)
+    dx, dw = convolved_backward(ctx.needs_input_grad[:2], dy, x, weight, stride, padding, size, transposed)
     dtable = _table_gradient(dy, table, rows) if ctx.needs_input_grad[2] else None
     dshift = dy.sum((0, 2, 3), dtype=torch.float32).to(shift.dtype) if ctx.needs_input_grad[5] else None
     return dx, dw, dtable, None, None, dshift, *(None,) * 7
@@ -202,7 +160,7 @@ def _conv_norm_act_backward(ctx: Any, dz: Tensor, *_: Tensor | None) -> tuple[Te
         inputs = (x, weight, table, rows, bias, gain, shift)
         return *_again(ctx, dz, inputs, bias, (gain, shift, eps)), *(None,) * 8
     dy, dgain, dshift = norm_act_backward(dz, y, mean, variance, gain, shift, activation, slope, eps)
-    dx, dw = _conv_backward(ctx, dy, x, weight, stride, padding, size, transposed)
+    dx, dw = convolved_backward(ctx.needs_input_grad[:2], dy, x, weight, stride, padding, size, transposed)
     dtable = _table_gradient(dy, table, rows) if ctx.needs_input_grad[2] else None
     # BatchNorm takes every constant away again.
     dbias = torch.zeros_like(bias) if ctx.needs_input_grad[4] else None
@@ -278,74 +236,14 @@ def _normalised(
     return activated(F.batch_norm(y, None, None, gain, shift, True, 0.0, eps), activation, slope)
 
 
-def convolved(
-    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], size: Sequence[int], transposed: bool
-) -> Tensor:
-    """The library's convolution, with what the output's end lacks padded and what it has too much cut."""
-    further = _further(x, weight, stride, padding, size, transposed)
-    if transposed:
-        y = F.conv_transpose2d(x, weight, None, _pair(stride), _pair(padding), further)
-    else:
-        y = F.conv2d(F.pad(x, (0, further[1], 0, further[0])), weight, None, _pair(stride), _pair(padding))
-    return y[:, :, : size[0], : size[1]]
-
-
-def _further(
-    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], size: Sequence[int], transposed: bool
-) -> Pair:
-    """Rows and columns of zeros that the input lacks at its end, or the output if transposed, to reach `size`."""
-    axes = zip(x.shape[2:], weight.shape[2:], stride, padding, size, strict=True)
-    if transposed:
-        lacking = [out - ((n - 1) * s - 2 * p + k) for n, k, s, p, out in axes]
-    else:
-        lacking = [(out - 1) * s + k - (n + 2 * p) for n, k, s, p, out in axes]
-    return (max(lacking[0], 0), max(lacking[1], 0))
-
-
-def _conv_backward(
-    ctx: Any,
-    dy: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    size: Sequence[int],
-    transposed: bool,
-) -> tuple[Tensor | None, Tensor | None]:
-    """The library's gradients of input and weight."""
-    mask = list(ctx.needs_input_grad[:2])
-    if not any(mask):
-        return None, None
-    height, width = x.shape[2:]
-    further = _further(x, weight, stride, padding, size, transposed)
-    axes = list(zip(x.shape[2:], weight.shape[2:], stride, padding, further, strict=True))
-    if transposed:
-        whole = [(n - 1) * s - 2 * p + k + more for n, k, s, p, more in axes]
-    else:
-        whole = [(n + 2 * p + more - k) // s + 1 for n, k, s, p, more in axes]
-        x = F.pad(x, (0, further[1], 0, further[0])) if any(further) else x
-    lost = [n - out for n, out in zip(whole, size, strict=True)]
-    dy = F.pad(dy, (0, lost[1], 0, lost[0])) if any(lost) else dy
-    output_padding = further if transposed else (0, 0)
-    dx, dw, _ = torch.ops.aten.convolution_backward(
-        dy, x, weight, None, stride, padding, (1, 1), transposed, output_padding, 1, [*mask, False]
-    )
-    if dx is not None and not transposed and any(further):
-        dx = dx[:, :, :height, :width]
-    return dx, dw
-
-
-def _before_activation(dz: Tensor, z: Tensor, activation: str, slope: float) -> Tensor:
-    """The gradient before an activation, from its output: each of these tells its input's sign or value."""
-    if activation == "relu":
-        return torch.ops.aten.threshold_backward(dz, z, 0.0)  # type: ignore[no-any-return]
-    if activation == "leaky_relu":
-        return torch.ops.aten.leaky_relu_backward(dz, z, slope, True)  # type: ignore[no-any-return]
-    if activation == "tanh":
-        return torch.ops.aten.tanh_backward(dz, z)  # type: ignore[no-any-return]
-    if activation == "sigmoid":
-        return torch.ops.aten.sigmoid_backward(dz, z)  # type: ignore[no-any-return]
-    return dz
+# The gradient before an activation, from its output, which tells the sign or the value of its input.
+_BEFORE_ACTIVATION: Mapping[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "relu": lambda dz, z, slope: torch.ops.aten.threshold_backward(dz, z, 0.0),
+    "leaky_relu": lambda dz, z, slope: torch.ops.aten.leaky_relu_backward(dz, z, slope, True),
+    "tanh": lambda dz, z, slope: torch.ops.aten.tanh_backward(dz, z),
+    "sigmoid": lambda dz, z, slope: torch.ops.aten.sigmoid_backward(dz, z),
+    "none": lambda dz, z, slope: dz,
+}
 
 
 def _table_gradient(dy: Tensor, table: Tensor, rows: Tensor | None) -> Tensor:
@@ -371,7 +269,3 @@ def _dense(y: Tensor) -> Tensor:
 
 def _full(vector: Tensor | None) -> Tensor | None:
     return None if vector is None else vector.float()
-
-
-def _pair(values: Sequence[int]) -> Pair:
-    return (values[0], values[1])

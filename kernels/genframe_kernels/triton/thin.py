@@ -26,7 +26,7 @@ def thin_convolution(
     H: tl.constexpr,
     W: tl.constexpr,
     C: tl.constexpr,
-    O: tl.constexpr,  # noqa: E741
+    O: tl.constexpr,
     SCALE: tl.constexpr,
     SHIFT: tl.constexpr,
     TABLE: tl.constexpr,
