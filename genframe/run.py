@@ -13,6 +13,7 @@ from genframe.backends import kernel_backend
 from genframe.config import RunConfig
 from genframe.errors import DivergenceError, GenframeError, StoppedError
 from genframe.interfaces import Observer
+from genframe.kernel_plan import refuse_unfit_backend
 from genframe.recording import Recorder
 from genframe.registry import Registry
 from genframe.rundir import RunDirectory
@@ -61,6 +62,7 @@ def run(
     """
     backend = config.training.backend
     with kernel_backend(backend):
+        refuse_unfit_backend(config, registry)
         assembly = assemble(config, registry)
     directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
     recorder = Recorder(assembly, directory, observers)

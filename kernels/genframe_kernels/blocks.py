@@ -130,7 +130,7 @@ _ACTIVATIONS: Mapping[str, Callable[[float, int], list[nn.Module]]] = {
 }
 
 
-class _Block(nn.Sequential):
+class Block(nn.Sequential):
     """An operation and the layers behind it; `genframe_kernels.dispatch` says what runs them.
 
     Args:
@@ -243,7 +243,7 @@ class _Geometry(TypedDict):
 _POINT = _Geometry(kernel=(1, 1), stride=(1, 1), padding=(0, 0), end_padding=(0, 0), output_padding=(0, 0))
 
 
-class LinearBlock(_Block):
+class LinearBlock(Block):
     """``Linear(in_channels + labels, out_channels)`` and what `Finish` says, on ``(B, in_channels)``."""
 
     def __init__(self, in_channels: int, out_channels: int, *, labels: int = 0, **finish: Unpack[Finish]) -> None:
@@ -253,7 +253,7 @@ class LinearBlock(_Block):
         super().__init__("linear", _POINT, operation, nn.BatchNorm1d, out_channels, labels, finish)
 
 
-class ConvBlock(_Block):
+class ConvBlock(Block):
     """``Conv2d(in_channels + labels, out_channels, ...)`` and what `Finish` says.
 
     Takes ``(B, in_channels, H, W)``; a size n becomes ``(n + padding + end_padding - kernel) // stride + 1``. Where
@@ -280,7 +280,7 @@ class ConvBlock(_Block):
         super().__init__("conv", geometry, operation, nn.BatchNorm2d, out_channels, labels, finish)
 
 
-class ConvTransposeBlock(_Block):
+class ConvTransposeBlock(Block):
     """``ConvTranspose2d(in_channels + labels, out_channels, ...)`` and what `Finish` says.
 
     Takes ``(B, in_channels, H, W)``; a size n becomes
@@ -319,7 +319,7 @@ _GEOMETRY: Mapping[str, tuple[str, ...]] = {
     "conv": ("kernel", "stride", "padding", "end_padding"),
     "conv_transpose": ("kernel", "stride", "padding", "end_padding", "output_padding"),
 }
-_CLASSES: Mapping[str, Callable[..., _Block]] = {
+_CLASSES: Mapping[str, Callable[..., Block]] = {
     "linear": LinearBlock,
     "conv": ConvBlock,
     "conv_transpose": ConvTransposeBlock,

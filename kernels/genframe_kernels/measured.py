@@ -80,8 +80,8 @@ def _rows(file: str) -> dict[tuple[str, str], Row]:
     return {(row.device, row.layer): row for row in rows}
 
 
-def measure(call: Call, names: Sequence[str] = ("torch", "hybrid", "triton")) -> Row:
-    """Times the backends that can serve `call` on this machine's GPU, forward alone or with backward as it says.
+def refuse_without_gpu() -> None:
+    """Refuses to measure where there is nothing to measure.
 
     Raises:
         UnsupportedError: there is no CUDA device, or no Triton to time with.
@@ -89,6 +89,15 @@ def measure(call: Call, names: Sequence[str] = ("torch", "hybrid", "triton")) ->
     if not torch.cuda.is_available():
         raise dispatch.UnsupportedError("measuring backends needs a CUDA device, and there is none")
     dispatch.named("triton")
+
+
+def measure(call: Call, names: Sequence[str] = ("torch", "hybrid", "triton")) -> Row:
+    """Times the backends that can serve `call` on this machine's GPU, forward alone or with backward as it says.
+
+    Raises:
+        UnsupportedError: as `refuse_without_gpu` does.
+    """
+    refuse_without_gpu()
     times = {name: _time(call, name) for name in names if dispatch.named(name).refusal(call) is None}
     fastest = min(times, key=lambda name: times[name])
     device = torch.cuda.get_device_name()
