@@ -52,18 +52,30 @@ def load(
     *,
     average: bool = True,
     batch_statistics: bool = False,
+    device: str = "cpu",
+    compiled: bool = False,
     plugins_dir: str | Path | None = None,
 ) -> LoadedGenerator:
-    """The generator of a run directory or of one checkpoint, on the CPU.
+    """The generator of a run directory or of one checkpoint.
 
     Args:
         path: either.
         average: the running average of the weights, or the weights themselves.
         batch_statistics: BatchNorm by each chunk's own statistics instead of the running ones.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; samples come back to the CPU.
+        compiled: for drawing many on a GPU: norms folded, weights packed, one CUDA graph; then changes of the networks'
+            weights and hooks on them do not show in samples.
         plugins_dir: a folder whose ``*.py`` files are plugins.
 
     Raises:
         CheckpointError: nothing complete and undamaged lies there.
+        ConfigError: there is no such device.
     """
-    registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
-    return load_generator(Path(path), registry, average=average, batch_statistics=batch_statistics)
+    return load_generator(
+        Path(path),
+        load_registry([Path(plugins_dir)] if plugins_dir else []),
+        average=average,
+        batch_statistics=batch_statistics,
+        device=device,
+        compiled=compiled,
+    )

@@ -21,6 +21,8 @@ from genframe.rundir.checkpoint import find_checkpoint, load_checkpoint
 from genframe.rundir.directory import drawn_pictures
 from genframe.sampling import Conditions, View, draw, gathered, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
+from genframe.training.device import find_device
+from genframe_kernels import compile_inference
 
 #: Indices of samples stay below this.
 _MOST = 2**62
@@ -126,7 +128,13 @@ def class_index(field: Field, label: int | str) -> int:
 
 
 def load_generator(
-    path: Path, registry: Registry, *, average: bool = True, batch_statistics: bool = False
+    path: Path,
+    registry: Registry,
+    *,
+    average: bool = True,
+    batch_statistics: bool = False,
+    device: str = "cpu",
+    compiled: bool = False,
 ) -> LoadedGenerator:
     """The generator of a run directory or of one checkpoint.
 
@@ -135,12 +143,16 @@ def load_generator(
         registry: where its plugins are found.
         average: the running average of the weights (where there is one) or the weights themselves.
         batch_statistics: BatchNorm by the statistics of each chunk instead of the running ones.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        compiled: generate by copies of the networks that `genframe_kernels.compile_inference` makes: sooner on a GPU,
+            and out of reach of hooks and of later changes of the weights.
 
     Raises:
         CheckpointError: nothing complete and undamaged lies there.
+        ConfigError: there is no such device.
         PluginError: a plugin that it was made with is missing.
     """
-    folder = find_checkpoint(path)
+    folder, place = find_checkpoint(path), find_device(device)
     checkpoint = load_checkpoint(folder)
     state = checkpoint.state
     config = stored(state["config"], registry.find_spec)
@@ -151,13 +163,14 @@ def load_generator(
         networks = builder.networks(problem)
     for role, network in networks.items():
         _restore(network, checkpoint.networks, role, folder, average)
-        network.train(batch_statistics)
+        network.train(batch_statistics).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for name, part in builder.stateful(algorithm, parts).items():
         part.load_state(_below(checkpoint.networks, f"part.{name}."))
+    generating = {role: compile_inference(network) for role, network in networks.items()} if compiled else networks
     return LoadedGenerator(
         config=config,
         trained=Trained(
-            problem=problem, generator=algorithm.generator(networks), networks=networks, noise=parts.get("noise")
+            problem=problem, generator=algorithm.generator(generating), networks=networks, noise=parts.get("noise")
         ),
         conditions=Conditions(problem, _below(checkpoint.networks, "examples.")),
         step=state["step"],

@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 import genframe
+import genframe_kernels
+from genframe_kernels import dispatch
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +179,31 @@ def test_a_class_is_found_however_its_letters_are_composed(run: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "Ünïcode") for form in ("NFC", "NFD"))
     assert composed != decomposed
     assert torch.equal(genframe.load(run).sample(2, labels=decomposed), genframe.load(run).sample(2, labels=composed))
+
+
+def test_compiled_samples_are_the_same_and_do_not_follow_later_changes(run: Path) -> None:
+    plain, compiled = genframe.load(run), genframe.load(run, compiled=True)
+    before = plain.sample(70)
+    assert torch.equal(compiled.sample(70), before)
+    for generator in (plain, compiled):
+        for parameter in generator.trained.networks["generator"].parameters():
+            parameter.data.zero_()
+    assert torch.equal(compiled.sample(70), before)
+    assert not torch.equal(plain.sample(70), before)
+
+
+def test_a_device_that_is_not_there_and_a_backend_that_cannot_serve_are_refused(
+    cli: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = cli("sample", str(run), "--device", "cuda:99")
+    assert (refused.code, "--device cuda:99" in refused.err) == (2, True)
+
+    class Refusing:
+        def refusal(self, call: Any) -> str:
+            return "it is closed today"
+
+    monkeypatch.setitem(dispatch._backends, "refusing", Refusing())  # type: ignore[arg-type]
+    with genframe_kernels.use_backend("refusing"):
+        refused = cli("sample", str(run), "--device", "cpu")
+    assert (refused.code, "it is closed today" in refused.err) == (2, True)
+    assert not list(Path().iterdir())

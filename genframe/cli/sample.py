@@ -17,6 +17,7 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--seed", default=0, show_default=True, help="Of the noise")
 @click.option("--ema/--no-ema", "average", default=True, help="The running average of the weights, or the last ones")
 @click.option("--batch-stats", is_flag=True, help="BatchNorm by each batch's own statistics")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
 @click.option("--output", type=click.Path(path_type=Path), help="FILE.png, FILE.npz or a folder")
 @PLUGINS_DIR
 def sample(
@@ -27,6 +28,7 @@ def sample(
     seed: int,
     average: bool,
     batch_stats: bool,
+    device: str,
     output: Path | None,
     plugins_dirs: tuple[Path, ...],
 ) -> None:
@@ -36,11 +38,20 @@ def sample(
     genframe sample runs/cdcgan-digits-0001 -n 16 --class 3
     genframe sample runs/cdcgan-digits-0001 -n 50000 --output digits.npz
     """
+    from genframe.backends import kernel_backend
     from genframe.loading import load_generator
     from genframe.registry import load_registry
     from genframe.sample_files import write_samples
 
-    generator = load_generator(run, load_registry(plugins_dirs), average=average, batch_statistics=batch_stats)
+    generator = load_generator(
+        run,
+        load_registry(plugins_dirs),
+        average=average,
+        batch_statistics=batch_stats,
+        device=device,
+        compiled=True,
+    )
     target = output or Path(f"{run.resolve().name}-seed{seed}-{first}-{first + count - 1}.png")
-    write_samples(generator, generator.draw(count, labels=labels, seed=seed, first=first), target)
+    with kernel_backend("auto"):
+        write_samples(generator, generator.draw(count, labels=labels, seed=seed, first=first), target)
     click.echo(target)

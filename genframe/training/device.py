@@ -37,7 +37,7 @@ class Compute:
         Raises:
             ConfigError: there is no such device, or it lacks the precision.
         """
-        chosen = _device(device)
+        chosen = find_device(device)
         if chosen.type == "cuda":
             has_bfloat16 = gains = torch.cuda.is_bf16_supported()
         else:
@@ -111,7 +111,12 @@ def private_randomness(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means on this machine.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -12,6 +12,7 @@ from genframe_kernels.blocks import (
     block,
 )
 from genframe_kernels.dispatch import UnsupportedError, asked, choose, register_backend, set_backend, use_backend
+from genframe_kernels.inference import compile_inference
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "asked",
     "block",
     "choose",
+    "compile_inference",
     "conv",
     "conv_transpose",
     "flatten",

@@ -171,6 +171,7 @@ class Block(nn.Sequential):
         # A maxout and a dropout stay layers of their own behind what a backend serves.
         self._activation = "none" if activation == "maxout" else activation
         self._slope = finish.get("slope", 0.2)
+        self._prepared: dict[tuple[str, Call], dispatch.Prepared] | None = None
         self._served = 1 + norm + (self._activation != "none")
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -187,10 +188,23 @@ class Block(nn.Sequential):
         call = self.call(x)
         if norm is not None and norm.training and norm.num_batches_tracked is not None:
             norm.num_batches_tracked.add_(1)
-        x = dispatch.choose(call).backend.run(call, x, self._tensors(), labels)
+        x = self._serve(call, x, labels)
         for layer in itertools.islice(self, self._served, None):
             x = layer(x)
         return x
+
+    def freeze(self) -> None:
+        """Promises that weights and running statistics stay as they are, so that a backend may prepare them once."""
+        self._prepared = {}
+
+    def _serve(self, call: Call, x: Tensor, labels: Tensor | None) -> Tensor:
+        name, backend, _ = dispatch.choose(call)
+        prepared = None if call.gradient or call.norm == "batch" else self._prepared
+        if prepared is None or not isinstance(backend, dispatch.PreparingBackend):
+            return backend.run(call, x, self._tensors(), labels)
+        if (name, call) not in prepared:
+            prepared[name, call] = backend.prepare(call, self._tensors())
+        return prepared[name, call](x, labels)
 
     def call(self, x: Tensor) -> Call:
         """What the block does with this input, up to its activation."""

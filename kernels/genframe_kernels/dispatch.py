@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -23,6 +23,20 @@ class Backend(Protocol):
 
     def run(self, call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
         """Operation, norm and activation; in training also the running statistics."""
+
+
+Prepared = Callable[[Tensor, Tensor | None], Tensor]
+
+
+@runtime_checkable
+class PreparingBackend(Backend, Protocol):
+    """A backend that does some of a block's work once, for inference."""
+
+    def prepare(self, call: Call, tensors: Tensors) -> Prepared:
+        """The block as a function of input and labels ``(B, K)``; its tensors do not change from now on.
+
+        The call has no gradient and no norm by the batch's statistics.
+        """
 
 
 class UnsupportedError(ValueError):

@@ -13,7 +13,7 @@ taps the second is cheaper, and no number of labels needs a large table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ def conv(
     if labels_BK is None:
         return F.conv2d(_padded(x_BCHW, further), weight, bias, stride, padding)
     weight_x, weight_y = _divided(weight, x_BCHW, dim=1)
-    ones, units_T1hw = probe(x_BCHW, weight)
+    ones, units_T1hw = probe(x_BCHW.shape[2:], weight)
     x_BCHW, ones = _padded(x_BCHW, further), _padded(ones, further)
     reach_1THW = F.conv2d(ones, units_T1hw, None, stride, padding)
     y_BOHW = F.conv2d(x_BCHW, weight_x, bias, stride, padding)
@@ -104,7 +104,7 @@ def conv_transpose(
     if labels_BK is None:
         return F.conv_transpose2d(x_BCHW, weight, bias, stride, padding, output_padding)
     weight_x, weight_y = _divided(weight, x_BCHW, dim=0)
-    ones, units_T1hw = probe(x_BCHW, weight)
+    ones, units_T1hw = probe(x_BCHW.shape[2:], weight)
     reach_1THW = F.conv_transpose2d(ones, units_T1hw.transpose(0, 1), None, stride, padding, output_padding)
     y_BOHW = F.conv_transpose2d(x_BCHW, weight_x, bias, stride, padding, output_padding)
     return _with_labels(y_BOHW, labels_BK, weight_y, reach_1THW)
@@ -206,11 +206,11 @@ def _projection(x_BC11: Tensor, weight: Tensor, bias: Tensor | None, labels_BK: 
     return y_BOHW if bias is None else y_BOHW + bias[:, None, None]
 
 
-def probe(x_BCHW: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def probe(size: Sequence[int], weight: Tensor) -> tuple[Tensor, Tensor]:
     """A map of ones ``(1, 1, H, W)`` and the unit filters ``(T, 1, kh, kw)``, one a tap, in the weight's type."""
     kernel = weight.shape[2:]
     units = torch.eye(kernel.numel(), dtype=weight.dtype, device=weight.device)
-    return weight.new_ones(1, 1, *x_BCHW.shape[2:]), units.view(-1, 1, *kernel)
+    return weight.new_ones(1, 1, *size), units.view(-1, 1, *kernel)
 
 
 def _with_labels(y_BOHW: Tensor, labels_BK: Tensor, filters_KOhw: Tensor, reach_1THW: Tensor) -> Tensor:

@@ -395,7 +395,7 @@ def test_the_last_layer_is_that_of_pytorch(outputs, geometry):
     size = ((7, 3), (3, 13), (1, 1), (5, 6), (2, 17))[case % 5]
     x, weight = inputs(True, batch, channels, outputs, size, kernel, dtype)
     doubled = (2 * size[0], 2 * size[1])
-    assert launch.thin_reason(weight, x, (2, 2), padding, doubled) is None
+    assert launch.thin_reason(weight, tuple(x.shape[2:]), (2, 2), padding, doubled) is None
     y = launch.convolve_thin(LAYOUTS[case % 3](x), weight, padding, Epilogue(), "ieee")
     assert y.dtype == dtype
     assert y.is_contiguous(memory_format=torch.channels_last)
@@ -430,7 +430,7 @@ def test_the_epilogue_of_the_last_layer(geometry, scale, shift, table, activatio
 )
 def test_what_the_last_layers_kernel_refuses(outputs, kernel, stride, padding, size, width, reason):
     x, weight = torch.zeros(1, 2, 3, width), torch.zeros(2, outputs, *kernel)
-    assert launch.thin_reason(weight, x, stride, padding, size) == reason
+    assert launch.thin_reason(weight, tuple(x.shape[2:]), stride, padding, size) == reason
 
 
 # BatchNorm and its activation

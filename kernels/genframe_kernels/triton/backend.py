@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from genframe_kernels import reference
-from genframe_kernels.calls import Call, Tensors
-from genframe_kernels.triton import interpreted, operators
+from genframe_kernels.calls import Call, Pair, Tensors
+from genframe_kernels.dispatch import Prepared
+from genframe_kernels.triton import interpreted, launch, operators
 from genframe_kernels.triton.library import convolved
+from genframe_kernels.triton.packing import packed_thin
 
 _TYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -24,21 +28,9 @@ class Triton:
 
     def run(self, call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
         """Operation, norm and activation."""
-        x, weight = x.to(call.dtype), tensors.weight.to(call.dtype)
-        if call.operation == "linear":
-            x, weight = x[:, :, None, None], weight[:, :, None, None]
-        table = None
-        transposed, size = call.operation == "conv_transpose", call.out_size
-        place = (call.stride, call.padding, size, transposed)
-        if labels_BK is not None:
-            axis = 0 if transposed else 1
-            if call.size == (1, 1) and call.padding == call.end_padding == (0, 0):
-                x = torch.cat((x, labels_BK.to(x.dtype)[:, :, None, None]), 1)
-            else:
-                weight, weight_y = torch.split(weight, [call.channels, call.labels], axis)
-                ones, units = reference.probe(x, weight_y)
-                reach = convolved(ones, units.transpose(0, 1) if transposed else units, *place)
-                table = reference.label_maps(labels_BK, weight_y if transposed else weight_y.transpose(0, 1), reach)
+        weights = _weights(call, tensors)
+        x, table = _entering(call, x, labels_BK, weights)
+        weight, place, size = weights.features, _place(call), call.out_size
         y: Tensor
         precision = _precision(call)
         act = (call.activation, call.slope)
@@ -58,6 +50,32 @@ class Triton:
             y = operators.conv_act(x, weight, table, None, scale, shift, *place, *act, precision)
         return y.flatten(1) if call.operation == "linear" else y
 
+    def prepare(self, call: Call, tensors: Tensors) -> Prepared:
+        """The block for inference: norm folded, weight packed, labels' reach known."""
+        weights = _weights(call, tensors)
+        scale, shift = (None, None if tensors.bias is None else tensors.bias.float())
+        if call.norm == "running":
+            scale, shift = folded(tensors)
+        features, (stride, padding, size, transposed) = weights.features, _place(call)
+        precision = _precision(call)
+        is_thin = transposed and launch.thin_reason(features, call.size, stride, padding, size) is None
+        if is_thin:
+            filters = packed_thin(features, padding)
+        else:
+            filters = launch.filters_of(features, call.size, stride, padding, size, transposed)
+
+        def run(x: Tensor, labels_BK: Tensor | None) -> Tensor:
+            x, table = _entering(call, x, labels_BK, weights)
+            epilogue = launch.Epilogue(table, None, scale, shift, call.activation, call.slope)
+            if is_thin:
+                y = launch.convolve_thin(x, features, padding, epilogue, precision, filters)
+            else:
+                place = (stride, padding, size, transposed)
+                y, _ = launch.convolve(x, features, *place, epilogue, precision, filters=filters)
+            return y.flatten(1) if call.operation == "linear" else y
+
+        return run
+
 
 class Hybrid:
     """The library's convolution, and our passes for BatchNorm and activation behind it."""
@@ -75,6 +93,55 @@ class Hybrid:
         z, mean, variance = operators.norm_act(y, tensors.gain, tensors.shift, call.activation, call.slope, tensors.eps)
         _remember(tensors, mean, variance, call.batch * call.out_size[0] * call.out_size[1])
         return z
+
+
+class _Weights(NamedTuple):
+    """A block's weight, and what its labels need to become maps.
+
+    Attributes:
+        features: of the picture and, where labels are concatenated, of the labels.
+        labels: ``(K, O, kh, kw)``, the filters of labels that come as maps.
+        reach: ``(1, T, H', W')``, which pixels of the output each tap reaches.
+    """
+
+    features: Tensor
+    labels: Tensor | None = None
+    reach: Tensor | None = None
+
+
+def _weights(call: Call, tensors: Tensors) -> _Weights:
+    weight, place = tensors.weight.to(call.dtype), _place(call)
+    if call.operation == "linear":
+        weight = weight[:, :, None, None]
+    if not call.labels or _concatenates(call):
+        return _Weights(weight)
+    transposed = call.operation == "conv_transpose"
+    features, labels = torch.split(weight, [call.channels, call.labels], 0 if transposed else 1)
+    ones, units = reference.probe(call.size, labels)
+    reach = convolved(ones, units.transpose(0, 1) if transposed else units, *place)
+    return _Weights(features, labels if transposed else labels.transpose(0, 1), reach)
+
+
+def _entering(call: Call, x: Tensor, labels_BK: Tensor | None, weights: _Weights) -> tuple[Tensor, Tensor | None]:
+    """The input as the kernels take it, and the maps of its labels."""
+    x = x.to(call.dtype)
+    if call.operation == "linear":
+        x = x[:, :, None, None]
+    if labels_BK is None:
+        return x, None
+    if weights.labels is None or weights.reach is None:
+        return torch.cat((x, labels_BK.to(x.dtype)[:, :, None, None]), 1), None
+    return x, reference.label_maps(labels_BK, weights.labels, weights.reach)
+
+
+def _concatenates(call: Call) -> bool:
+    """Whether labels are further channels of a single pixel, which is the smaller tensor there."""
+    return call.size == (1, 1) and call.padding == call.end_padding == (0, 0)
+
+
+def _place(call: Call) -> tuple[Pair, Pair, Pair, bool]:
+    """Stride, padding, size of the output, whether transposed: as the launches take them."""
+    return call.stride, call.padding, call.out_size, call.operation == "conv_transpose"
 
 
 def folded(tensors: Tensors) -> tuple[Tensor, Tensor]:

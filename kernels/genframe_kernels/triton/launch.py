@@ -74,10 +74,9 @@ def convolve(
     precision: str,
     *,
     statistics: bool = False,
+    filters: Tensor | None = None,
 ) -> tuple[Tensor, Parts | None]:
     """``(B, O, *size)`` in channels_last, and the parts of its statistics (before the activation) if asked for.
-
-    A transposed convolution of single pixels without padding is one matrix product with O * size columns.
 
     Args:
         x_BCHW: ``(B, C, H, W)``; made channels_last if it is not.
@@ -89,17 +88,18 @@ def convolve(
         epilogue: what follows in the same kernel.
         precision: of float32 products, ``ieee`` or ``tf32``.
         statistics: whether the parts are wanted.
+        filters: what `filters_of` gives for this weight, where it is kept from call to call.
     """
     batch, channels = x_BCHW.shape[:2]
     outputs = weight.shape[1 if transposed else 0]
     x = _rows(x_BCHW)
+    if filters is None:
+        filters = filters_of(weight, (x.shape[1], x.shape[2]), stride, padding, size, transposed)
     y_BHWO = x.new_empty(batch, *size, outputs)
-    if transposed and x.shape[1:3] == (1, 1) and padding == (0, 0) and tuple(weight.shape[2:]) == size:
-        filters = weight.permute(2, 3, 1, 0).contiguous()  # (h, w, O, C)
+    if _is_projection(weight, (x.shape[1], x.shape[2]), padding, size, transposed):
         geometry = ((1, 1), (1, 1), (1, 1), (1, 1), (0, 0))
         columns, transposed = math.prod(size) * outputs, False
     else:
-        filters = packed(weight, stride, transposed)
         geometry = ((x.shape[1], x.shape[2]), size, (weight.shape[2], weight.shape[3]), stride, padding)
         columns = outputs
     (height, width), (out_h, out_w), (kernel_h, kernel_w), (stride_h, stride_w), (pad_h, pad_w) = geometry
@@ -150,25 +150,42 @@ def convolve(
     return y_BOHW, Parts(counts, means.view(-1, outputs), squares.view(-1, outputs), repeat)
 
 
-def thin_reason(weight: Tensor, x_BCHW: Tensor, stride: Pair, padding: Pair, size: Pair) -> str | None:
+def filters_of(weight: Tensor, in_size: Pair, stride: Pair, padding: Pair, size: Pair, transposed: bool) -> Tensor:
+    """The weight in the order in which `convolve` reads it for an input of such a size."""
+    if _is_projection(weight, in_size, padding, size, transposed):
+        return weight.permute(2, 3, 1, 0).contiguous()  # (h, w, O, C)
+    return packed(weight, stride, transposed)
+
+
+def _is_projection(weight: Tensor, in_size: Pair, padding: Pair, size: Pair, transposed: bool) -> bool:
+    """A transposed convolution of single pixels without padding is one matrix product with O * size columns."""
+    return transposed and in_size == (1, 1) and padding == (0, 0) and tuple(weight.shape[2:]) == size
+
+
+def thin_reason(weight: Tensor, in_size: Pair, stride: Pair, padding: Pair, size: Pair) -> str | None:
     """Why the last layer's kernel does not serve this transposed convolution; None if it does."""
     if weight.shape[1] > 4:
         return f"it writes at most 4 channels, here {weight.shape[1]}"
-    if stride != (2, 2) or size != (2 * x_BCHW.shape[2], 2 * x_BCHW.shape[3]):
+    if stride != (2, 2) or size != (2 * in_size[0], 2 * in_size[1]):
         return "it doubles the picture with stride 2"
     shifts = [shift for k, p in zip(weight.shape[2:], padding, strict=True) for _, shift, _ in row_shifts(k, p)]
     if min(shifts) < -1 or max(shifts) > 1:
         return "its taps reach one pixel to each side"
-    if x_BCHW.shape[3] > 256:
-        return f"its tiles hold rows of at most 256 pixels, here {x_BCHW.shape[3]}"
+    if in_size[1] > 256:
+        return f"its tiles hold rows of at most 256 pixels, here {in_size[1]}"
     return None
 
 
-def convolve_thin(x_BCHW: Tensor, weight: Tensor, padding: Pair, epilogue: Epilogue, precision: str) -> Tensor:
-    """``(B, O, 2 H, 2 W)`` in channels_last, by the last layer's kernel; see `thin_reason`."""
+def convolve_thin(
+    x_BCHW: Tensor, weight: Tensor, padding: Pair, epilogue: Epilogue, precision: str, filters: Tensor | None = None
+) -> Tensor:
+    """``(B, O, 2 H, 2 W)`` in channels_last, by the last layer's kernel; see `thin_reason`.
+
+    `filters` is what `packed_thin` gives for the weight, where it is kept from call to call.
+    """
     batch, channels, height, width = x_BCHW.shape
     outputs = weight.shape[1]
-    x, filters = _rows(x_BCHW), packed_thin(weight, padding)
+    x, filters = _rows(x_BCHW), packed_thin(weight, padding) if filters is None else filters
     y_BHWO = x.new_empty(batch, 2 * height, 2 * width, outputs)
     power = triton.next_power_of_2(width)
     tile = configurations.thin_tile(power, channels, x.dtype)

@@ -39,7 +39,7 @@ def conv_act(
     """``activation((conv(x) + table) * scale + shift)``, one kernel; ``(B, O, *size)`` in channels_last."""
     epilogue = Epilogue(table, rows, _full(scale), _full(shift), activation, slope)
     place, whole = pair(padding), pair(size)
-    if transposed and launch.thin_reason(weight, x, pair(stride), place, whole) is None:
+    if transposed and launch.thin_reason(weight, pair(x.shape[2:]), pair(stride), place, whole) is None:
         return launch.convolve_thin(x, weight, place, epilogue, precision)
     return launch.convolve(x, weight, pair(stride), place, whole, transposed, epilogue, precision)[0]
 

@@ -1,0 +1,64 @@
+"""Functions whose work on a GPU is recorded once and then replayed as one CUDA graph: a launch for all its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+
+class _Captured(NamedTuple):
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    outputs: Any
+
+
+class Graphed:
+    """`function` by replaying: one graph for each set of shapes of its arguments.
+
+    Arguments and results are tensors, None, or dictionaries, tuples and lists of them. What else the function reads is
+    as it was at the first call, which is why its tensors must stay where they are. Results are copies of their own.
+    Without a CUDA tensor among the arguments the function is simply called.
+
+    Args:
+        function: launches work on one device and does not wait for it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._captured: dict[Any, _Captured] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """What `function` returns."""
+        leaves, structure = pytree.tree_flatten(arguments)
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        if not any(tensor.is_cuda for tensor in tensors):
+            return self._function(*arguments)
+        key = (str(structure), *((tensor.shape, tensor.dtype, tensor.stride()) for tensor in tensors))
+        if key not in self._captured:
+            self._captured[key] = self._capture(leaves, structure)
+        captured = self._captured[key]
+        for static, given in zip(captured.inputs, tensors, strict=True):
+            static.copy_(given)
+        captured.graph.replay()
+        return pytree.tree_map_only(Tensor, Tensor.clone, captured.outputs)
+
+    def _capture(self, leaves: list[Any], structure: Any) -> _Captured:
+        leaves = [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        arguments = pytree.tree_unflatten(leaves, structure)
+        inputs = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        device = next(tensor.device for tensor in inputs if tensor.is_cuda)
+        # What is compiled, chosen or prepared at a first call must not fall into the recording.
+        aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(aside):
+            for _ in range(2):
+                self._function(*arguments)
+        torch.cuda.current_stream(device).wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outputs = self._function(*arguments)
+        return _Captured(graph, inputs, outputs)
