@@ -137,7 +137,8 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     metrics = builder.metrics()
     if config.training.evaluate_every and not metrics:
         raise ConfigError("--evaluate-every has nothing to measure: name a --metric")
-    averages = Averages(networks, _generating(config, registry), config.training.ema)
+    spec = _algorithm_spec(config, registry)
+    averages = Averages(networks, spec.generates, config.training.ema)
     return Assembly(
         config=config,
         builder=builder,
@@ -148,7 +149,9 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
         algorithm=algorithm,
         noise=parts.get("noise"),
         stateful=builder.stateful(algorithm, parts),
-        trainer=Trainer(algorithm, networks, fields, compute, averages, config.training, config.seed),
+        trainer=Trainer(
+            algorithm, networks, fields, compute, averages, config.training, config.seed, replayable=spec.replayable
+        ),
         compute=compute,
         examples=_examples(problem, heldout),
         preview=builder.preview(),
@@ -183,10 +186,10 @@ def _better(metrics: Mapping[str, Metric], registry: Registry) -> dict[str, str]
     return {name: spec.better for name, spec in specs.items() if isinstance(spec, MetricSpec)}
 
 
-def _generating(config: RunConfig, registry: Registry) -> frozenset[str]:
+def _algorithm_spec(config: RunConfig, registry: Registry) -> AlgorithmSpec:
     spec = registry.find("algorithm", config.parts["algorithm"].name).spec
     assert isinstance(spec, AlgorithmSpec)
-    return spec.generates
+    return spec
 
 
 def _settled(training: TrainingSettings, samples: int, problem: Problem) -> TrainingSettings:

@@ -54,9 +54,10 @@ class NoiseSampler(Protocol):
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
 
-    def draw(self, indices: Tensor, key: int) -> Tensor:
+    def draw(self, indices: Tensor, key: int | Tensor) -> Tensor:
         """Samples ``(len(indices), *shape)``, float32, on the device of `indices`.
 
+        The key is in [0, 2**63): a number, or ``int64 ()`` on the device in a step that is recorded and replayed.
         Sample i depends on ``(key, i)`` alone, whatever else is drawn with it; see `genframe.randomness`.
         """
 
@@ -214,13 +215,16 @@ class Step(Protocol):
 
     @property
     def number(self) -> int:
-        """How many steps were completed before this one."""
+        """How many steps were completed before this one. Whoever reads it makes steps that cannot be replayed."""
+
+    def turn(self, period: int) -> int:
+        """The number modulo `period`, for work that takes turns."""
 
     @property
     def indices(self) -> Tensor:
         """``int64 (B,)``, on the device: the positions of this process's samples in the batch of all processes."""
 
-    def key(self, purpose: str) -> int:
+    def key(self, purpose: str) -> int | Tensor:
         """The key of a random stream, from (seed, purpose, step); for `NoiseSampler.draw`."""
 
     def rng(self, purpose: str) -> torch.Generator:

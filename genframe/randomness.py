@@ -30,26 +30,26 @@ def seeded_generator(key: int, device: torch.device | str = "cpu") -> torch.Gene
     return torch.Generator(device=device).manual_seed(key)
 
 
-def random_bits(indices: Tensor, count: int, key: int) -> Tensor:
+def random_bits(indices: Tensor, count: int, key: int | Tensor) -> Tensor:
     """``int64 (len(indices), count)`` of independent uniform bits.
 
     Args:
         indices: ``int64 (N,)``.
         count: how many for each index.
-        key: the stream, in [0, 2**63).
+        key: the stream, in [0, 2**63); a number, or ``int64 ()`` on the device of `indices`.
     """
     positions = torch.arange(1, count + 1, device=indices.device)
     seeds_N = _mixed((indices + 1) * _GOLDEN + key)
     return _mixed(seeds_N[:, None] + positions * _GOLDEN)
 
 
-def uniform(indices: Tensor, shape: tuple[int, ...], key: int) -> Tensor:
+def uniform(indices: Tensor, shape: tuple[int, ...], key: int | Tensor) -> Tensor:
     """``float32 (len(indices), *shape)``, uniform on [0, 1), on a grid of 2**-24."""
     bits = _upper(random_bits(indices, math.prod(shape), key), 24)
     return bits.float().mul_(2.0**-24).view(len(indices), *shape)
 
 
-def normal(indices: Tensor, shape: tuple[int, ...], key: int) -> Tensor:
+def normal(indices: Tensor, shape: tuple[int, ...], key: int | Tensor) -> Tensor:
     """``float32 (len(indices), *shape)``, standard normal, by Box and Muller's transform."""
     count = math.prod(shape)
     pairs = -(-count // 2)

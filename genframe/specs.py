@@ -116,6 +116,9 @@ class AlgorithmSpec(PartSpec):
         slots: the places that parts fill, by name.
         roles: the networks that it needs.
         generates: the roles that sampling needs; their running averages are kept.
+        replayable: each step is the same work on other numbers, so that a GPU may record it once and replay it: what
+            it does depends on the step's number at most through `Step.turn`, and it neither reads a tensor's value nor
+            keeps numbers of its own outside tensors. Nor does what fills its slots.
     """
 
     kind: ClassVar[str] = "algorithm"
@@ -124,6 +127,7 @@ class AlgorithmSpec(PartSpec):
     slots: Mapping[str, Slot] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     generates: frozenset[str] = frozenset()
+    replayable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,7 @@ class TrainingSettings:
         precision: of the networks' arithmetic. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere.
         backend: the kernels of the networks' blocks: ``torch``, ``triton``, ``hybrid`` or another's. ``auto`` is torch
             wherever nothing was measured to be faster.
+        cuda_graphs: whether a GPU's steps are recorded and replayed where they can be; the losses are the same.
         threads: of a run on the CPU. None decides by the size of the samples; what was decided is written down, since
             equal bytes need an equal number.
         workers: processes that read data; 0 reads in the training process.
@@ -102,6 +103,7 @@ class TrainingSettings:
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     backend: str = "auto"
+    cuda_graphs: bool = True
     threads: int | None = None
     workers: int = 0
     log_every: int = 25

@@ -24,14 +24,24 @@ class Averages:
         self._pairs = {role: _pairs(average, networks[role]) for role, average in self.networks.items()}
 
     @torch.no_grad()
-    def update(self, role: str) -> None:
-        """Moves the average of `role`, if there is one, towards the network as it is now."""
+    def update(self, role: str, weight: float | Tensor) -> None:
+        """Moves the average of `role`, if there is one, towards the network as it is now by `weight`, 1 being there."""
         if role not in self.networks:
             return
-        updates = self.updates[role]
         averages, currents = self._pairs[role]
-        torch._foreach_lerp_(averages, currents, 1.0 - min(self._decay, (1 + updates) / (10 + updates)))
-        self.updates[role] = updates + 1
+        if isinstance(weight, Tensor):
+            ways = torch._foreach_sub(currents, averages)
+            torch._foreach_mul_(ways, weight)
+            torch._foreach_add_(averages, ways)
+        else:
+            torch._foreach_lerp_(averages, currents, weight)
+
+    def next_weight(self, role: str) -> float:
+        """The weight of the next update of `role`, which counts as made."""
+        updates = self.updates.get(role, 0)
+        if role in self.updates:
+            self.updates[role] = updates + 1
+        return 1.0 - min(self._decay, (1 + updates) / (10 + updates))
 
     @torch.no_grad()
     def copy(self, role: str) -> None:

@@ -56,11 +56,17 @@ def train(
         values = trainer.step(step - 1, next(stream), length.progress(step - 1))
         last = length.progress(step) >= 1.0
         if step % settings.log_every == 0 or last:
+            trainer.check()
             record.log(step, {name: float(value) for name, value in values.items()})
         if step % settings.sample_every == 0 and not last:
+            trainer.check()
             record.sample(step)
-        best = _every(settings.evaluate_every, step, last) and record.evaluate(step)
+        best = False
+        if _every(settings.evaluate_every, step, last):
+            trainer.check()
+            best = record.evaluate(step)
         if last or best or stop.name or _due(saving, step, saved_at):
+            trainer.check()
             record.save(step)
             saved_at = time.monotonic()
         if last:

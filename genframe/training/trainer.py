@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from genframe.errors import DivergenceError, quoted
 from genframe.interfaces import Algorithm, Batch
-from genframe.randomness import derive_key, seeded_generator
+from genframe.randomness import derive_key
 from genframe.shapes import Field
 from genframe.training.averages import Averages
 from genframe.training.device import Compute
+from genframe.training.replay import Steps
 from genframe.training.schedules import Schedules
+from genframe.training.steps import TrainingStep
 from genframe.training_settings import TrainingSettings
 
 
@@ -30,6 +30,7 @@ class Trainer:
         averages: which running averages to keep.
         settings: whose schedules are followed.
         seed: of every random stream.
+        replayable: whether a step of the algorithm can be recorded and replayed, as its spec says.
     """
 
     def __init__(
@@ -41,11 +42,14 @@ class Trainer:
         averages: Averages,
         settings: TrainingSettings,
         seed: int,
+        replayable: bool = False,
     ) -> None:
         self.networks = networks
         self.averages = averages
         self.optimizers = algorithm.optimizers(networks)
-        self._schedules = Schedules(self.optimizers.values(), settings)
+        obstacle = _obstacle(compute, settings, replayable)
+        self._schedules = Schedules(self.optimizers.values(), settings, None if obstacle else compute.device)
+        self._steps = Steps(self, compute.device, seed, obstacle)
         self._algorithm = algorithm
         self._fields = dict(fields)
         self._compute = compute
@@ -63,16 +67,31 @@ class Trainer:
         """
         self._schedules.set(number, progress)
         self._compute.seed(derive_key(self._seed, "step/networks", number))
+        return self._steps.make(number, {name: batch[name] for name in self._fields})
+
+    def check(self) -> None:
+        """Before anything of a step is kept: whether the steps so far were finite.
+
+        Raises:
+            DivergenceError: one was not.
+        """
+        self._steps.check()
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why steps are not replayed as CUDA graphs; None if they are."""
+        return self._steps.obstacle
+
+    def run(self, batch: Batch, step: TrainingStep) -> Mapping[str, Tensor]:
+        """The work of a step; see `genframe.training.replay.Replayable`."""
         prepared = self._compute.prepare(batch, self._fields)
-        size = len(next(iter(prepared.values())))
-        step = TrainingStep(self, number, size, self._seed, self._compute.device)
         with self._compute.autocast():
             values = self._algorithm.step(self.networks, prepared, step)
         for role in self.averages.networks.keys() - self.optimizers.keys():
             self.averages.copy(role)
         return values
 
-    def update(self, loss: Tensor, roles: Sequence[str], number: int) -> None:
+    def update(self, loss: Tensor, roles: Sequence[str], step: TrainingStep) -> None:
         """Backward, the check that all is finite, the updates, the running averages."""
         optimizers = [self.optimizers[role] for role in roles]
         parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
@@ -82,11 +101,11 @@ class Trainer:
         with torch.autocast(self._compute.device.type, enabled=False):
             loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
-        if not math.isfinite(torch.stack([loss.detach().sum(), *norms]).sum().item()):
-            raise _diverged(loss, roles, number)
+        found_inf = step.found_inf(loss, torch.stack([loss.detach().sum(), *norms]).sum(), roles)
         for role, optimizer in zip(roles, optimizers, strict=True):
+            optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             optimizer.step()
-            self.averages.update(role)
+            self.averages.update(role, step.average_weight(role))
         # Autocast keeps its copies of the weights until it ends: these are of weights that are no more.
         torch.clear_autocast_cache()
 
@@ -112,29 +131,6 @@ class Trainer:
         return {"optimizers": _plain(groups), "averages": self.averages.updates}
 
 
-class TrainingStep:
-    """The core's side of one step; see `genframe.interfaces.Step`."""
-
-    def __init__(self, trainer: Trainer, number: int, size: int, seed: int, device: torch.device) -> None:
-        self.number = number
-        self.indices = torch.arange(size, device=device)
-        self._trainer = trainer
-        self._seed = seed
-
-    def key(self, purpose: str) -> int:
-        """The key of (seed, purpose, step)."""
-        return derive_key(self._seed, f"step/{purpose}", self.number)
-
-    def rng(self, purpose: str) -> torch.Generator:
-        """A generator seeded by (seed, purpose, step, rank)."""
-        rank = 0  # one process trains, until more are supported
-        return seeded_generator(derive_key(self._seed, f"step/{purpose}", self.number, rank), self.indices.device)
-
-    def minimise(self, loss: Tensor, *roles: str) -> None:
-        """Backward, check, update; see `genframe.interfaces.Step.minimise`."""
-        self._trainer.update(loss, roles, self.number)
-
-
 def _plain(value: Any) -> Any:
     """As JSON has it; a learning rate may be a tensor."""
     if isinstance(value, Mapping):
@@ -144,9 +140,12 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, Tensor) else value
 
 
-def _diverged(loss: Tensor, roles: Sequence[str], number: int) -> DivergenceError:
-    culprit = "a gradient" if torch.isfinite(loss) else "the loss"
-    return DivergenceError(
-        f"training diverged at step {number + 1}: {culprit} of {quoted(roles)} is no longer a finite number, and "
-        "nothing was updated with it; a smaller --lr is the first thing to try"
-    )
+def _obstacle(compute: Compute, settings: TrainingSettings, replayable: bool) -> str | None:
+    """Why steps are not to be recorded, as far as that is known before the first of them."""
+    if compute.device.type != "cuda":
+        return f"the device is {compute.device.type}"
+    if not settings.cuda_graphs:
+        return "training.cuda_graphs is off"
+    if settings.momentum_schedule.shape != "constant":
+        return "the momentum follows a schedule, and the optimizers take it as a number alone"
+    return None if replayable else "the algorithm's spec does not say that its steps can be replayed"

@@ -57,4 +57,5 @@ def genframe_algorithms() -> Iterable[AlgorithmSpec]:
         },
         roles=frozenset({"generator", "critic"}),
         generates=frozenset({"generator"}),
+        replayable=True,
     )

@@ -73,7 +73,7 @@ class Adversarial:
         """The updates that this batch serves, in order."""
         updates = self._settings.updates
         if self._settings.one_update_per_batch:
-            updates = (updates[step.number % len(updates)],)
+            updates = (updates[step.turn(len(updates))],)
         values: dict[str, Tensor] = {}
         fake = None
         for place, role in enumerate(updates):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
 from genframe.errors import ConfigError
 from genframe.interfaces import Condition, Critique
@@ -43,7 +42,10 @@ class LabelRow(nn.Module):
 
 
 def _encoded(field: Field, values: Tensor) -> Tensor:
-    return (F.one_hot(values, field.width) if field.kind == "class" else values).float()
+    if field.kind != "class":
+        return values.float()
+    # Unlike `one_hot` this reads no value, so that a step can be recorded on every device.
+    return (values[:, None] == torch.arange(field.width, device=values.device)).float()
 
 
 class Unlabelled(nn.Module):

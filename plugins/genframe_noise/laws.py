@@ -15,7 +15,7 @@ class Uniform:
         self.shape = (settings.dim,)
         self._low, self._high = settings.low, settings.high
 
-    def draw(self, indices: Tensor, key: int) -> Tensor:
+    def draw(self, indices: Tensor, key: int | Tensor) -> Tensor:
         """Sample i of the stream `key`, for each i in `indices`."""
         return (self._high - self._low) * uniform(indices, self.shape, key) + self._low
 
@@ -30,7 +30,7 @@ class Gaussian:
     def __init__(self, settings: NoiseSettings) -> None:
         self.shape = (settings.dim,)
 
-    def draw(self, indices: Tensor, key: int) -> Tensor:
+    def draw(self, indices: Tensor, key: int | Tensor) -> Tensor:
         """Sample i of the stream `key`, for each i in `indices`."""
         return normal(indices, self.shape, key)
 

@@ -108,7 +108,7 @@ def test_the_average_follows_its_definition() -> None:
         with torch.no_grad():
             network[0].weight.fill_(float(update))
             network[1].running_mean.fill_(float(-update))
-        averages.update("net")
+        averages.update("net", averages.next_weight("net"))
         decay = min(0.5, (1 + update) / (10 + update))
         expected = decay * expected + (1 - decay) * update
         running = decay * running - (1 - decay) * update
@@ -123,7 +123,7 @@ def test_without_decay_the_average_is_a_copy() -> None:
     averages = Averages({"net": network}, ["net"], decay=0.0)
     with torch.no_grad():
         network.weight.add_(1.0)
-    averages.update("net")
+    averages.update("net", averages.next_weight("net"))
     assert torch.equal(averages.networks["net"].weight, network.weight)
 
 

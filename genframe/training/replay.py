@@ -1,0 +1,190 @@
+"""Steps recorded and replayed: on a CUDA device the hundreds of launches of a step become the one of a CUDA graph."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from genframe.errors import GenframeError
+from genframe.interfaces import Batch
+from genframe.training.steps import (
+    Habits,
+    NotReplayableError,
+    RecordedStep,
+    Slots,
+    TrainingStep,
+    Trouble,
+    Updates,
+    generator_key,
+)
+
+#: A step is made so often before it is recorded, so that all is there that a first step makes.
+_BEFORE = 3
+
+
+class Graph(Protocol):
+    """Work on a device that can be repeated."""
+
+    def record(self, generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
+        """Within, work is recorded and not done; `generators` are drawn from in it."""
+
+    def replay(self) -> None:
+        """Does it on what its tensors hold now."""
+
+
+class CudaGraph:
+    """A CUDA graph."""
+
+    def __init__(self) -> None:
+        self._graph = torch.cuda.CUDAGraph()
+
+    def record(self, generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
+        """Within, work is recorded and not done."""
+        for generator in generators:
+            self._graph.register_generator_state(generator)
+        # Threads of observers or of data readers may go on using the device meanwhile.
+        return torch.cuda.graph(self._graph, capture_error_mode="thread_local")
+
+    def replay(self) -> None:
+        """Does it."""
+        self._graph.replay()
+
+
+class Replayable(Updates, Protocol):
+    """What steps are made of."""
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]: ...  # noqa: D102
+
+    def run(self, batch: Batch, step: TrainingStep) -> Mapping[str, Tensor]:
+        """The work of a step on a batch that is on the device; scalars to log."""
+
+
+@dataclass(frozen=True)
+class _Recording:
+    graph: Graph
+    slots: Slots
+    generators: Mapping[str, torch.Generator]
+    batch: Batch
+    values: Mapping[str, Tensor]
+
+
+class Steps:
+    """Makes the steps of a run, and replays them where that is possible.
+
+    Args:
+        trainer: what they are made of.
+        device: where.
+        seed: of every random stream.
+        obstacle: why these steps are not to be recorded; None if they may be.
+        new_graph: records.
+    """
+
+    def __init__(
+        self,
+        trainer: Replayable,
+        device: torch.device,
+        seed: int,
+        obstacle: str | None,
+        new_graph: Callable[[], Graph] = CudaGraph,
+    ) -> None:
+        self.obstacle = obstacle
+        self._trainer = trainer
+        self._device = device
+        self._seed = seed
+        self._new_graph = new_graph
+        self._habits = Habits()
+        self._made: Counter[tuple[object, ...]] = Counter()
+        self._recordings: dict[tuple[object, ...], _Recording] = {}
+        self._trouble = Trouble(device)
+
+    def make(self, number: int, batch: Batch) -> Mapping[str, Tensor]:
+        """Makes one step and returns scalars to log; the next step may write over them.
+
+        Args:
+            number: of the step, from 0.
+            batch: what it learns from, anywhere.
+        """
+        kind = self._kind(number, batch)
+        if kind not in self._recordings and self.obstacle is None and self._made[kind] >= _BEFORE:
+            self._record(kind, number, batch)
+        if kind in self._recordings:
+            return self._replay(self._recordings[kind], number, batch)
+        values = self._trainer.run(batch, self._step(number, batch))
+        self._made[kind] += 1
+        if self._habits.reads_number and self.obstacle is None:
+            self.obstacle = "the algorithm reads Step.number"
+        return values
+
+    def check(self) -> None:
+        """Reads what replayed steps have noticed.
+
+        Raises:
+            DivergenceError: an update was not finite; it and all later ones were left out.
+        """
+        if self._recordings:
+            self._trouble.check()
+
+    def _kind(self, number: int, batch: Batch) -> tuple[object, ...]:
+        """Steps of one kind do the same work."""
+        shapes = ((name, values.shape, values.dtype) for name, values in batch.items())
+        return (number % math.lcm(*self._habits.periods), *shapes)
+
+    def _step(self, number: int, batch: Batch) -> TrainingStep:
+        return TrainingStep(self._trainer, number, self._indices(batch), self._seed, self._habits)
+
+    def _indices(self, batch: Batch) -> Tensor:
+        return torch.arange(len(next(iter(batch.values()))), device=self._device)
+
+    def _record(self, kind: tuple[object, ...], number: int, batch: Batch) -> None:
+        optimizers = list(self._trainer.optimizers.values())
+        try:
+            _refuse_unfused(optimizers)
+            static = {name: values.to(self._device, copy=True) for name, values in batch.items()}
+            generators = {purpose: torch.Generator(device=self._device) for purpose in sorted(self._habits.purposes)}
+            graph, slots, indices = self._new_graph(), Slots(self._device), self._indices(batch)
+            step = RecordedStep(self._trainer, number, indices, self._seed, slots, generators, self._trouble)
+            _set_capturable(optimizers, True)
+            with graph.record(list(generators.values())):
+                values = self._trainer.run(static, step)
+            self._recordings[kind] = _Recording(graph, slots, generators, static, values)
+        except GenframeError:
+            raise
+        except Exception as error:  # whatever it is, the step itself will meet it too, or can be made
+            self.obstacle = str(error).partition("\n")[0] or type(error).__name__
+        finally:
+            _set_capturable(optimizers, False)
+            for optimizer in optimizers:
+                optimizer.found_inf = None  # type: ignore[attr-defined]
+                optimizer.zero_grad(set_to_none=True)
+
+    def _replay(self, recording: _Recording, number: int, batch: Batch) -> Mapping[str, Tensor]:
+        for name, values in batch.items():
+            recording.batch[name].copy_(values, non_blocking=True)
+        for purpose, generator in recording.generators.items():
+            generator.manual_seed(generator_key(self._seed, purpose, number))
+        recording.slots.fill(number)
+        recording.graph.replay()
+        return recording.values
+
+
+def _refuse_unfused(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Others do not know the flag that keeps them from an update which is not finite."""
+    for optimizer in optimizers:
+        if not all(group.get("fused") for group in optimizer.param_groups):
+            raise NotReplayableError(f"the optimizer {type(optimizer).__name__} is not fused")
+
+
+def _set_capturable(optimizers: Sequence[torch.optim.Optimizer], capturable: bool) -> None:
+    """PyTorch's Adam wants to be told while it is recorded, and only then."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if "capturable" in group:
+                group["capturable"] = capturable
