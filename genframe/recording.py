@@ -105,7 +105,9 @@ class Recorder:
         Returns:
             What went wrong in watching and measuring; by then the run itself is safe on disk.
         """
-        self._content |= {"status": status, "finished_at": _now()}
+        obstacle = self._assembly.trainer.obstacle
+        graphs = f"none: {obstacle}" if obstacle else "replayed"
+        self._content |= {"status": status, "cuda_graphs": graphs, "finished_at": _now()}
         self._content["timings"]["seconds"] = round(time.monotonic() - self._began, 3)
         if reason:
             self._content["reason"] = reason

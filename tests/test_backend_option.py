@@ -11,7 +11,8 @@ TINY = ["--plugin", "cdcgan", "--steps", "2", "--batch-size", "8", "--set", "arc
 def test_a_run_writes_down_which_backend_was_asked_for(cli, tmp_path):
     result = cli("run", *TINY, "--backend", "torch", "--output-dir", tmp_path / "run")
     assert result.code == 0, result.err
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["backend"] == "torch"
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (written["backend"], written["cuda_graphs"]) == ("torch", "none: the device is cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the interpreter is for machines without a GPU")
