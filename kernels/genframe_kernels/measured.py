@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -109,18 +110,28 @@ def _time(call: Call, name: str) -> float:
 
     x, tensors, labels = random_inputs(call, "cuda")
     backend = dispatch.named(name)
+
+    def forward() -> Tensor:
+        with precision_of(call):
+            return backend.run(call, x, tensors, labels)
+
     if not call.gradient:
         with torch.no_grad():
-            return float(do_bench(lambda: backend.run(call, x, tensors, labels), return_mode="median"))
+            return float(do_bench(forward, return_mode="median"))
     leaves = [leaf for leaf in (x, tensors.weight, tensors.bias, tensors.gain, tensors.shift) if leaf is not None]
     for leaf in leaves:
         leaf.requires_grad_()
-    dz = torch.randn_like(backend.run(call, x, tensors, labels))
+    dz = torch.randn_like(forward())
 
     def both() -> None:
-        torch.autograd.grad(backend.run(call, x, tensors, labels), leaves, dz)
+        torch.autograd.grad(forward(), leaves, dz)
 
     return float(do_bench(both, return_mode="median"))
+
+
+def precision_of(call: Call) -> AbstractContextManager[None]:
+    """Within, a block's bias and norm may be float32 where its products are not, as in a network."""
+    return torch.autocast(call.device, call.dtype, enabled=call.dtype != torch.float32)
 
 
 def random_inputs(call: Call, device: str) -> tuple[Tensor, Tensors, Tensor | None]:
