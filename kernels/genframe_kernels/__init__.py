@@ -12,6 +12,7 @@ from genframe_kernels.blocks import (
     block,
 )
 from genframe_kernels.dispatch import UnsupportedError, asked, choose, register_backend, set_backend, use_backend
+from genframe_kernels.functional import Norm, conv_block, conv_transpose_block
 from genframe_kernels.inference import compile_inference
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
@@ -22,13 +23,16 @@ __all__ = [
     "Finish",
     "LinearBlock",
     "Maxout",
+    "Norm",
     "UnsupportedError",
     "asked",
     "block",
     "choose",
     "compile_inference",
     "conv",
+    "conv_block",
     "conv_transpose",
+    "conv_transpose_block",
     "flatten",
     "linear",
     "register_backend",

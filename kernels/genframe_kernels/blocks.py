@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genframe_kernels import dispatch
-from genframe_kernels.calls import Call, Pair, Tensors
+from genframe_kernels.calls import Call, Pair, Tensors, products_dtype
 
 Operation = Literal["linear", "conv", "conv_transpose"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "maxout", "none"]
@@ -211,9 +211,6 @@ class Block(nn.Sequential):
         layer = cast(nn.Linear, self[0])
         norm = self.norm
         by_batch = norm is not None and (norm.training or norm.running_mean is None)
-        dtype = layer.weight.dtype
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
         return Call(
             operation=self._operation,
             channels=x.shape[1],
@@ -226,7 +223,7 @@ class Block(nn.Sequential):
             affine=norm is not None and norm.affine,
             activation=self._activation,
             slope=self._slope,
-            dtype=dtype,
+            dtype=products_dtype(layer.weight, x),
             device=x.device.type,
             gradient=torch.is_grad_enabled(),
         )

@@ -76,6 +76,13 @@ class Call:
         return f"{self.operation} {shape}{label} -> {result}, {kind}, {self.activation}"
 
 
+def products_dtype(weight: Tensor, x: Tensor) -> torch.dtype:
+    """The dtype of the products of a weight and an input: autocast's within it, else the weight's."""
+    if torch.is_autocast_enabled(x.device.type):
+        return torch.get_autocast_dtype(x.device.type)
+    return weight.dtype
+
+
 class Tensors(NamedTuple):
     """What a block computes with.
 
