@@ -78,6 +78,21 @@ print(len(launches))
 """
 
 
+#: Prints the PTX of what applies relu: the pass behind BatchNorm's statistics, and a convolution's epilogue.
+RELUS = """
+from genframe_kernels.triton import ahead_of_time
+
+found = {
+    each.kernel: each
+    for each in ahead_of_time.configurations_that_ship()
+    if each.kernel in ("normalise", "convolution") and each.what.endswith(", relu")
+}
+assert len(found) == 2
+for each in found.values():
+    print(ahead_of_time.compiled(each, "sm_90").asm["ptx"])
+"""
+
+
 def python(cache: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """A process of its own, since the interpreter of the other tests is for good once the kernels are imported."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("TRITON_")}
@@ -131,6 +146,14 @@ def test_places_in_pictures_have_64_bits(kernel, work, sample, tmp_path):
     for pointer in ("x_ptr", "y_ptr"):  # what is added to it first is the place of a pixel or a sample
         (base,) = re.findall(rf"(%\w+) = tt\.splat %{pointer} ", result.stdout)
         assert re.search(rf"tt\.addptr {base}, %\w+ : tensor<\S+!tt\.ptr<bf16>>, tensor<\w+xi64>", result.stdout)
+
+
+def test_a_gpu_keeps_a_nan_through_relu(tmp_path):
+    # The plain maximum of PTX gives the other number where one is NaN: a diverged run would look healthy.
+    result = python(tmp_path, "-c", RELUS)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("selp.") + result.stdout.count("max.NaN") > 0
+    assert not re.findall(r"\bmax\.(?!NaN)\S*(?:f32|f16|bf16)\S*", result.stdout)
 
 
 def test_under_the_interpreter_nothing_is_compiled(tmp_path):
