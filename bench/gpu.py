@@ -386,6 +386,8 @@ def main() -> int:
             if case.question == "layer":
                 call = bench.calls(case)[case.layer]
                 found |= {"call": str(call), **floor(call)}
+            elif case.question == "generator":
+                found["floor"] = [floor(call) for call in bench.calls(case)]
             keep(str(case), found, content["cases"])
             print(f"{case}: {found.get('failed') or format(found['milliseconds'], '.3f') + ' ms'}", flush=True)
         else:

@@ -45,16 +45,32 @@ def best(figures: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> t
     return min(times.items(), key=lambda item: item[1]) if times else None
 
 
-def table(rows: Rows) -> Iterator[str]:
+def roofline(figures: Mapping[str, Any], ceilings: Mapping[str, float], precision: str) -> float | None:
+    """The share of a generator's time that its blocks need at least: bytes or products at their ceilings."""
+    if "floor" not in figures or "milliseconds" not in figures:
+        return None
+    needed = [
+        max(block["bytes"] / ceilings["bytes"], block["products"] / ceilings[precision]) for block in figures["floor"]
+    ]
+    return float(sum(needed)) * 1e3 / float(figures["milliseconds"])
+
+
+def table(rows: Rows, ceilings: Mapping[str, float]) -> Iterator[str]:
     """A table of one question, in Markdown."""
-    yield "| network | batch | precision | " + " | ".join((*BASELINES, *OURS)) + " | ratio | baselines |"
-    yield "|" + "---|" * (5 + len(BASELINES) + len(OURS))
+    columns = (*BASELINES, *OURS, "ratio", "baselines", "of the roofline")
+    yield "| network | batch | precision | " + " | ".join(columns) + " |"
+    yield "|" + "---|" * (3 + len(columns))
     for key, figures in rows.items():
         times = [_time(figures.get(variant)) for variant in (*BASELINES, *OURS)]
         theirs, ours = best(figures, BASELINES), best(figures, OURS)
         ratio = f"{theirs[1] / ours[1]:.2f} ({ours[0]})" if theirs and ours else ""
+        share = roofline(figures[ours[0]], ceilings, key[2]) if ours else None
         counted = sum("milliseconds" in figures.get(name, {}) for name in BASELINES)
-        yield "| " + " | ".join((*key, *times, ratio, f"{counted} of {len(BASELINES)}")) + " |"
+        yield (
+            "| "
+            + " | ".join((*key, *times, ratio, f"{counted} of {len(BASELINES)}", f"{share:.0%}" if share else ""))
+            + " |"
+        )
 
 
 def layer_table(content: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +97,7 @@ def page(content: Mapping[str, Any]) -> str:
         f"{ceilings['bfloat16'] / 1e12:.0f} TFLOP/s in bfloat16, {ceilings['tf32'] / 1e12:.0f} in tf32.",
     ]
     for question, title in TITLES.items():
-        lines += ["", f"## {title}", "", *table(rows_of(content, question))]
+        lines += ["", f"## {title}", "", *table(rows_of(content, question), ceilings)]
     return "\n".join([*lines, "", "## Single blocks, forward and backward", "", *layer_table(content), ""])
 
 

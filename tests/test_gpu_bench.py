@@ -32,7 +32,7 @@ def test_it_measures_goes_on_and_reports(tmp_path: Path) -> None:
     stopped = script("gpu.py", "--smoke", "--minutes", "0", "--output", output)
     assert (stopped.returncode, cases(output)) == (0, {}), stopped.stderr
     assert "call it again to go on" in stopped.stdout
-    for word in ("bfloat16 | channels_last", "tf32 | hybrid"):
+    for word in ("bfloat16 | channels_last", "tf32 | hybrid", "generator | tiny | 4 | bfloat16 | triton"):
         done = script("gpu.py", "--smoke", "--only", word, "--output", output)
         assert (done.returncode, "everything is measured" in done.stdout) == (0, True), done.stderr
     found = cases(output)
@@ -50,6 +50,13 @@ def test_it_measures_goes_on_and_reports(tmp_path: Path) -> None:
     page = (tmp_path / "gpu.md").read_text()
     assert "| tiny | 4 | bfloat16 |" in page
     assert "conv_transpose" in page
+    (inference,) = [line for line in page.splitlines() if line.startswith("| tiny") and "(triton)" in line]
+    figures = found["generator | tiny | 4 | bfloat16 | triton"]
+    ceilings = json.loads(output.read_text())["ceilings"]
+    needed = [
+        max(each["bytes"] / ceilings["bytes"], each["products"] / ceilings["bfloat16"]) for each in figures["floor"]
+    ]
+    assert inference.split("|")[-2].strip() == f"{sum(needed) / figures['milliseconds'] * 1e3:.0%}"
     assert (tmp_path / "gpu.png").stat().st_size > 10_000
 
 
