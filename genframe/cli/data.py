@@ -10,7 +10,7 @@ import click
 from genframe.cli.options import PLUGINS_DIR
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def data() -> None:
     """List datasets, look into one."""
 

@@ -32,7 +32,7 @@ def _of_a_run(command: _Command) -> _Command:
     return command
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def kernels() -> None:
     """Say which backend serves each layer, measure which is the fastest."""
 
