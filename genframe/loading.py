@@ -22,6 +22,7 @@ from genframe.rundir.directory import drawn_pictures
 from genframe.sampling import Conditions, View, draw, gathered, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
 from genframe.training.device import find_device
+from genframe.training.trainer import below
 from genframe_kernels import compile_inference
 
 #: Indices of samples stay below this.
@@ -165,14 +166,14 @@ def load_generator(
         _restore(network, checkpoint.networks, role, folder, average)
         network.train(batch_statistics).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for name, part in builder.stateful(algorithm, parts).items():
-        part.load_state(_below(checkpoint.networks, f"part.{name}."))
+        part.load_state(below(checkpoint.networks, f"part.{name}."))
     generating = {role: compile_inference(network) for role, network in networks.items()} if compiled else networks
     return LoadedGenerator(
         config=config,
         trained=Trained(
             problem=problem, generator=algorithm.generator(generating), networks=networks, noise=parts.get("noise")
         ),
-        conditions=Conditions(problem, _below(checkpoint.networks, "examples.")),
+        conditions=Conditions(problem, below(checkpoint.networks, "examples.")),
         step=state["step"],
         digest=checkpoint.digest,
         path=folder,
@@ -232,17 +233,12 @@ def _restore(network: nn.Module, tensors: Mapping[str, Tensor], role: str, folde
     averaged = any(name.startswith(f"ema.{role}.") for name in tensors)
     prefix = f"ema.{role}." if average and averaged else f"{role}."
     try:
-        network.load_state_dict(_below(tensors, prefix))
+        network.load_state_dict(below(tensors, prefix))
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise CheckpointError(
             f"{folder} does not fit the network '{role}' as the plugin builds it now: {detail}"
         ) from None
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose name begins so, without that beginning."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _sequence(labels: int | str | Sequence[int | str] | None) -> Sequence[int | str]:

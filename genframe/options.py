@@ -11,6 +11,8 @@ from genframe.errors import ConfigError, DataError, nearest, quoted
 from genframe.registry import Registry
 from genframe.specs import DatasetSpec, RecipeSpec
 
+_LENGTHS = frozenset({"training.steps", "training.epochs", "training.minutes"})
+
 #: Option -> the key of the configuration that it sets.
 KEYS: Mapping[str, str] = {
     "seed": "seed",
@@ -72,6 +74,42 @@ def configure(
     spec = registry.find("recipe", name).spec
     assert isinstance(spec, RecipeSpec)
     return resolve(spec, [tree, *trees(options, registry), _together(settings)], registry.find_spec)
+
+
+def configure_resumed(
+    registry: Registry,
+    config_file: Path,
+    *,
+    recipe: str | None,
+    options: Mapping[str, Any],
+    settings: Sequence[Tree] = (),
+) -> tuple[RunConfig, str | None]:
+    """The stored configuration of a run that goes on, which wins over the options, except that a run may grow.
+
+    Returns:
+        The configuration, and a sentence on what was asked for and does not count.
+
+    Raises:
+        ConfigError: the recipe is another one, or an option does not exist.
+    """
+    before = configure(registry, recipe=recipe, config_file=config_file, options={})
+    asked = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
+    old, new = _leaves(before.tree()), _leaves(asked.tree())
+    kept = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key not in _LENGTHS]
+    length = {key: options.get(key) for key in ("steps", "epochs", "minutes")}
+    grown = configure(registry, recipe=recipe, config_file=config_file, options=length)
+    if before.training.steps and grown.training.steps and grown.training.steps < before.training.steps:
+        kept, grown = [*kept, "training.steps"], before
+    if not kept:
+        return grown, None
+    said = ", ".join(f"{key} stays {old.get(key)!r}" for key in kept)
+    return grown, f"--resume goes by the run's own configuration, and a run may only grow: {said}"
+
+
+def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(tree, Mapping):
+        return {path: tree}
+    return {key: v for name, each in tree.items() for key, v in _leaves(each, f"{path}.{name}".lstrip(".")).items()}
 
 
 def _together(settings: Sequence[Tree]) -> Tree:

@@ -18,6 +18,7 @@ import genframe
 from genframe.assembly import Assembly
 from genframe.errors import ConfigError, DataError, GenframeError
 from genframe.interfaces import Metric, Observer, RunView
+from genframe.resuming import Progress, environment, read_run
 from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
 from genframe.rundir.directory import RunDirectory, step_name
 
@@ -25,12 +26,26 @@ from genframe.rundir.directory import RunDirectory, step_name
 class Recorder:
     """Keeps what is worth keeping of one run. The loop calls `log`, `sample` and `save`."""
 
-    def __init__(self, assembly: Assembly, directory: RunDirectory, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        assembly: Assembly,
+        directory: RunDirectory,
+        observers: Sequence[Observer],
+        progress: Progress | None = None,
+    ) -> None:
         self._assembly = assembly
         self._directory = directory
         self._observers = [*assembly.observers, *observers]
-        self._began = time.monotonic()
+        self._progress = progress or Progress()
+        self._began = time.monotonic() - self._progress.seconds
         self._content = _description(assembly)
+        if progress:
+            before = read_run(directory)
+            self._content |= {"id": before["id"], "started_at": before["started_at"]}
+            resumed = {"step": progress.step, "at": _now(), "notes": list(progress.notes)}
+            self._content["resumed"] = [*before.get("resumed", ()), resumed]
+            if progress.best:
+                self._content["best"] = dict(progress.best)
         self._measured: tuple[int, dict[str, Any]] = (0, {})
 
     @property
@@ -42,7 +57,8 @@ class Recorder:
         """Writes what is known before the first step."""
         self._directory.write_config(self._assembly.config.tree())
         self._directory.write_run(self._content)
-        self._directory.append_log(f"{_now()} started")
+        began = f"resumed after step {self._progress.step}" if self._progress.step else "started"
+        self._directory.append_log(" ".join((_now(), began, *self._progress.notes)))
         for observer in self._observers:
             observer.started({**self._content, "directory": self._directory.path})
 
@@ -85,7 +101,13 @@ class Recorder:
         content = Checkpoint(
             networks=assembly.network_tensors(),
             training=assembly.trainer.training_tensors(),
-            state=assembly.state() | assembly.trainer.training_state(),
+            state=assembly.state()
+            | assembly.trainer.training_state()
+            | {
+                "environment": environment(assembly),
+                "seconds": round(time.monotonic() - self._began, 3),
+                "best": self._content.get("best"),
+            },
         )
         save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
         best = self._content.get("best")

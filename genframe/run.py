@@ -16,6 +16,8 @@ from genframe.interfaces import Observer
 from genframe.kernel_plan import refuse_unfit_backend
 from genframe.recording import Recorder
 from genframe.registry import Registry
+from genframe.resuming import Progress, clear, has_checkpoint
+from genframe.resuming import resume as go_on
 from genframe.rundir import RunDirectory
 from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness
@@ -47,7 +49,12 @@ class Run:
 
 
 def run(
-    config: RunConfig, registry: Registry, *, output_dir: Path | None = None, observers: Sequence[Observer] = ()
+    config: RunConfig,
+    registry: Registry,
+    *,
+    output_dir: Path | None = None,
+    observers: Sequence[Observer] = (),
+    resume: bool = False,
 ) -> Run:
     """Trains, draws pictures, measures, and leaves a run directory.
 
@@ -56,6 +63,7 @@ def run(
         registry: where its parts come from.
         output_dir: a folder that is new or empty; by default the next free one under ``runs/``.
         observers: who is told, beside the configuration's own.
+        resume: go on from the newest good checkpoint in `output_dir`; begin there if it has none.
 
     Raises:
         GenframeError: what went wrong; its class says of which kind.
@@ -64,12 +72,19 @@ def run(
     with kernel_backend(backend):
         refuse_unfit_backend(config, registry)
         assembly = assemble(config, registry)
-    directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
-    recorder = Recorder(assembly, directory, observers)
+    progress = None
+    if resume and output_dir is not None and has_checkpoint(output_dir):
+        directory = RunDirectory(output_dir)
+        progress = go_on(assembly, directory)
+    else:
+        if resume and output_dir is not None:
+            clear(output_dir)
+        directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
+    recorder = Recorder(assembly, directory, observers, progress)
     threads = cpu_threads(assembly.config.training.threads or 1)
     with _recorded(recorder) as problems, threads, kernel_backend(backend):
         recorder.start()
-        recorder.conclude(_train(assembly, recorder))
+        recorder.conclude(_train(assembly, recorder, progress or Progress()))
     return Run(
         directory=directory.path,
         picture=directory.sample_file("final"),
@@ -78,12 +93,12 @@ def run(
     )
 
 
-def _train(assembly: Assembly, recorder: Recorder) -> int:
+def _train(assembly: Assembly, recorder: Recorder, progress: Progress) -> int:
     training = assembly.config.training
     seed, workers = assembly.config.seed, training.workers
-    stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers)
+    stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers, first=progress.step)
     with stop_on_signals() as stop, reading_errors(), private_randomness(assembly.compute.device):
-        return train(assembly.trainer, stream, training, recorder, stop)
+        return train(assembly.trainer, stream, training, recorder, stop, first=progress.step, seconds=progress.seconds)
 
 
 @contextmanager

@@ -72,9 +72,13 @@ class Display:
             sep="\n",
             soft_wrap=True,
         )
-        self._progress.update(self._task, total=self._steps)
+        resumed = run.get("resumed", [])[-1:]
+        for each in resumed:
+            self._console.print(*each["notes"], f"resumed after step {each['step']:,}", sep="\n", soft_wrap=True)
+        behind = resumed[0]["step"] if resumed else 0
+        self._progress.update(self._task, total=self._steps, completed=behind)
         self._progress.start()
-        self._seen = (0, time.monotonic())
+        self._seen = (behind, time.monotonic())
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Moves the bar, or prints a line now and then; held-out figures have a line of their own."""

@@ -49,6 +49,7 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--checkpoint-every", metavar="STEPS|30s")
 @click.option("--keep-last", type=int, help="How many checkpoints to keep (at least 2)")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Default: runs/<recipe>-<data>-NNNN")
+@click.option("--resume", is_flag=True, help="Go on in --output-dir; start where it has no checkpoint")
 @PLUGINS_DIR
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks, train nothing")
 def run(
@@ -57,6 +58,7 @@ def run(
     assignments: tuple[str, ...],
     output_dir: Path | None,
     plugins_dirs: tuple[Path, ...],
+    resume: bool,
     dry_run: bool,
     **options: Any,
 ) -> None:
@@ -66,14 +68,24 @@ def run(
     genframe run --plugin cdcgan
     genframe run --plugin cdcgan --data pictures.npz --steps 3000 --seed 1
     genframe run --config runs/cdcgan-digits-0001/config.toml
+    genframe run --resume --output-dir runs/cdcgan-digits-0001 --steps 3000
     """
     from genframe.config import assignment
-    from genframe.options import configure
+    from genframe.errors import ConfigError
+    from genframe.options import configure, configure_resumed
     from genframe.registry import load_registry
 
     registry = load_registry(plugins_dirs)
     settings = [assignment(text) for text in assignments]
-    config = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
+    if resume and output_dir is None:
+        raise ConfigError("--resume needs the run directory: give --output-dir")
+    stored = output_dir / "config.toml" if resume and output_dir else None
+    if stored and stored.is_file():
+        config, note = configure_resumed(registry, stored, recipe=recipe, options=options, settings=settings)
+        if note:
+            click.echo(f"genframe: {note}", err=True)
+    else:
+        config = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
     if dry_run:
         from genframe.cli.dry_run import describe
 
@@ -83,7 +95,7 @@ def run(
     from genframe.run import run as execute
 
     with Display(registry, plugins_dirs) as display:
-        finished = execute(config, registry, output_dir=output_dir, observers=[display])
+        finished = execute(config, registry, output_dir=output_dir, observers=[display], resume=resume)
     display.summarise(finished)
     for problem in finished.problems:
         raise problem

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ class RunDirectory:
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``metrics.jsonl``."""
         self._append("metrics.jsonl", json.dumps(row))
+
+    def keep_rows(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Keeps the rows of a file of JSON lines that are wanted; a last line that was cut off goes, too."""
+        path = self.path / name
+        if not path.exists():
+            return
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith(b"\n") and wanted(json.loads(line))]
+        write_atomically(path, b"".join(kept))
 
     def append_timings(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``timings.jsonl``."""

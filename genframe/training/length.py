@@ -12,12 +12,13 @@ class Length:
 
     Args:
         settings: with the number of steps settled, or with the minutes. The clock starts now.
+        seconds: that were trained before.
     """
 
-    def __init__(self, settings: TrainingSettings) -> None:
+    def __init__(self, settings: TrainingSettings, seconds: float = 0.0) -> None:
         self._steps = settings.steps
         self._seconds = None if settings.minutes is None else 60.0 * settings.minutes
-        self._began = time.monotonic()
+        self._began = time.monotonic() - seconds
 
     def progress(self, steps: int) -> float:
         """The share of the run, in [0, 1], that is behind it after so many steps."""

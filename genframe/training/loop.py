@@ -32,7 +32,14 @@ class Record(Protocol):
 
 
 def train(
-    trainer: Trainer, stream: Iterator[Batch], settings: TrainingSettings, record: Record, stop: StopRequest
+    trainer: Trainer,
+    stream: Iterator[Batch],
+    settings: TrainingSettings,
+    record: Record,
+    stop: StopRequest,
+    *,
+    first: int = 0,
+    seconds: float = 0.0,
 ) -> int:
     """Trains to the last step.
 
@@ -42,6 +49,8 @@ def train(
         settings: how long, and the cadences.
         record: keeps what is worth keeping.
         stop: may ask to stop early; the run is then saved at the step it has reached.
+        first: how many steps are behind it; `stream` begins with the batch of the next.
+        seconds: how long those took.
 
     Returns:
         The number of the last step.
@@ -50,9 +59,11 @@ def train(
         DivergenceError: a loss or a gradient is not finite.
         StoppedError: `stop` asked; everything is saved.
     """
-    saving, length = Cadence.parse(settings.checkpoint_every), Length(settings)
+    saving, length = Cadence.parse(settings.checkpoint_every), Length(settings, seconds)
+    if first and length.progress(first) >= 1.0:
+        return first
     saved_at = time.monotonic()
-    for step in itertools.count(1):
+    for step in itertools.count(first + 1):
         values = trainer.step(step - 1, next(stream), length.progress(step - 1))
         last = length.progress(step) >= 1.0
         if step % settings.log_every == 0 or last:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genframe.errors import CheckpointError
 from genframe.interfaces import Algorithm, Batch
 from genframe.randomness import derive_key
 from genframe.shapes import Field
@@ -125,10 +126,49 @@ class Trainer:
             if isinstance(value, Tensor)
         }
 
+    def restore(self, networks: Mapping[str, Tensor], training: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Puts everything back to what `network_tensors`, `training_tensors` and `training_state` gave.
+
+        Raises:
+            CheckpointError: a network or an optimizer is not as it was.
+        """
+        named = [(f"{role}.", network) for role, network in self.networks.items()]
+        named += [(f"ema.{role}.", network) for role, network in self.averages.networks.items()]
+        try:
+            for prefix, network in named:
+                network.load_state_dict(below(networks, prefix))
+            for role, optimizer in self.optimizers.items():
+                _remember(optimizer, below(training, f"{role}."))
+            self.averages.updates = {role: state["averages"][role] for role in self.averages.updates}
+        except (RuntimeError, KeyError, IndexError) as error:
+            detail = str(error).splitlines()[-1].strip()
+            raise CheckpointError(f"the checkpoint does not fit what the plugins build now: {detail}") from None
+
     def training_state(self) -> dict[str, Any]:
         """The optimizers' settings and the averages' counters, as JSON."""
         groups = {role: optimizer.state_dict()["param_groups"] for role, optimizer in self.optimizers.items()}
         return {"optimizers": _plain(groups), "averages": self.averages.updates}
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose name begins so, without that beginning."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _remember(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Gives each parameter what the optimizer remembered of it, in the parameter's layout.
+
+    `Optimizer.load_state_dict` would replace the groups that the schedules hold, and leave the layout of the file.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        elif getattr(optimizer, "defaults", {}).get("fused"):
+            value = value.to(parameter.device)
+        optimizer.state[parameter][key] = value
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,142 @@
+"""Going on with a run where its newest good checkpoint left it, to the same bytes as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import genframe
+from genframe.assembly import Assembly
+from genframe.errors import CheckpointError, ConfigError
+from genframe.interfaces import Stateful
+from genframe.rundir import RunDirectory
+from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint
+from genframe.rundir.directory import drawn_pictures, step_name
+from genframe.rundir.files import storage_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run had come.
+
+    Attributes:
+        step: after how many steps.
+        seconds: how long it had trained.
+        best: the best figure so far, as ``run.json`` has it.
+        notes: what the user should know, in sentences.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether a folder holds a run with something to go on from."""
+    return bool(complete_checkpoints(path / "checkpoints"))
+
+
+def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
+    """Puts everything back to the newest good checkpoint, and takes from the directory what came after it.
+
+    Checkpoints that are damaged are set aside under another name, and a note says so.
+
+    Raises:
+        CheckpointError: none is good, or the newest good one does not fit.
+        ConfigError: the run is to be shorter than it already is.
+    """
+    checkpoint, notes = _newest_good(directory)
+    state = checkpoint.state
+    step = int(state["step"])
+    steps = assembly.config.training.steps
+    if steps is not None and steps < step:
+        raise ConfigError(f"--steps {steps}: the run has made {step} steps already; a resumed run may only grow")
+    assembly.trainer.restore(checkpoint.networks, checkpoint.training, state)
+    _restore_parts(assembly.stateful, checkpoint)
+    _forget_after(directory, step)
+    notes += _changes(state, assembly)
+    return Progress(step=step, seconds=state["seconds"], best=state["best"], notes=tuple(notes))
+
+
+def clear(directory: Path) -> None:
+    """Makes way for a new start where a run stopped before its first checkpoint. Other folders are left as they are."""
+    if not (directory / "run.json").is_file():
+        return
+    with storage_errors(directory):
+        for name in ("config.toml", "run.json", "metrics.jsonl", "timings.jsonl", "log.txt"):
+            (directory / name).unlink(missing_ok=True)
+        for picture in drawn_pictures(directory / "samples"):
+            picture.unlink()
+        for folder in ("samples", "checkpoints"):
+            if (directory / folder).is_dir():
+                (directory / folder).rmdir()
+
+
+def _newest_good(directory: RunDirectory) -> tuple[Checkpoint, list[str]]:
+    notes: list[str] = []
+    for path in reversed(complete_checkpoints(directory.checkpoints)):
+        try:
+            return load_checkpoint(path, training=True), notes
+        except CheckpointError as error:
+            notes.append(f"{error}: set aside, and the checkpoint before it is taken")
+            with storage_errors(path):
+                os.replace(path, path.with_name(f"damaged-{path.name}"))
+    raise CheckpointError(f"{directory.path} has no good checkpoint to resume from: {'; '.join(notes)}")
+
+
+def _restore_parts(parts: Mapping[str, Stateful], checkpoint: Checkpoint) -> None:
+    for name, part in parts.items():
+        prefix = f"part.{name}."
+        own = {key.removeprefix(prefix): v for key, v in checkpoint.networks.items() if key.startswith(prefix)}
+        part.load_state(own)
+
+
+def _forget_after(directory: RunDirectory, step: int) -> None:
+    """The run will write these again."""
+    for name in ("metrics.jsonl", "timings.jsonl"):
+        directory.keep_rows(name, lambda row: row["step"] <= step)
+    for picture in drawn_pictures(directory.samples):
+        if picture.stem == "final" or picture.stem > step_name(step):
+            with storage_errors(picture):
+                picture.unlink()
+
+
+def _changes(state: Mapping[str, Any], assembly: Assembly) -> list[str]:
+    """What differs from the machine that wrote the checkpoint, so that equal bytes cannot be promised."""
+    before, now = state["environment"], environment(assembly)
+    changed = [f"{name} {before.get(name)} is {now[name]} now" for name in now if before.get(name) != now[name]]
+    if not changed:
+        return []
+    return [f"{', '.join(changed)}: the run goes on, but its numbers may differ from those of one without a stop"]
+
+
+def environment(assembly: Assembly) -> dict[str, Any]:
+    """What the bytes of a run depend on, beside its configuration."""
+    return {
+        "genframe": genframe.__version__,
+        "torch": torch.__version__,
+        "device": str(assembly.compute.device),
+        "precision": assembly.compute.precision,
+        "threads": assembly.config.training.threads,
+        "cuda_graphs": assembly.trainer.obstacle is None,
+    }
+
+
+def read_run(directory: RunDirectory) -> dict[str, Any]:
+    """``run.json``.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        content: dict[str, Any] = json.loads(directory.run_file.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{directory.run_file} cannot be read: {error}") from None
+    return content
