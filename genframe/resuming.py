@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,15 @@ from genframe.assembly import Assembly
 from genframe.errors import CheckpointError, ConfigError
 from genframe.interfaces import Stateful
 from genframe.rundir import RunDirectory
-from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint
+from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint, sweep
 from genframe.rundir.directory import drawn_pictures, step_name
 from genframe.rundir.files import storage_errors
+
+#: What a run writes into its directory before its first checkpoint, and what a killed one leaves half-written.
+_WRITTEN = re.compile(
+    r"config\.toml|run\.json|(metrics|timings)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
+    r"samples|samples/(step-\d{8,}|final)\.png|checkpoints|checkpoints/\.step-\d{8,}\.\d+\.tmp"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +60,7 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
         CheckpointError: none is good, or the newest good one does not fit.
         ConfigError: the run is to be shorter than it already is.
     """
+    sweep(directory.checkpoints)
     checkpoint, notes = _newest_good(directory)
     state = checkpoint.state
     step = int(state["step"])
@@ -65,18 +74,26 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
     return Progress(step=step, seconds=state["seconds"], best=state["best"], notes=tuple(notes))
 
 
-def clear(directory: Path) -> None:
-    """Makes way for a new start where a run stopped before its first checkpoint. Other folders are left as they are."""
-    if not (directory / "run.json").is_file():
+def clear(path: Path) -> None:
+    """Makes way for a new start where a run stopped before its first checkpoint.
+
+    A folder that holds anything but what a run writes is left as it is.
+    """
+    if not path.is_dir() or not all(_WRITTEN.fullmatch(name) for name in _names(path)):
         return
-    with storage_errors(directory):
-        for name in ("config.toml", "run.json", "metrics.jsonl", "timings.jsonl", "log.txt"):
-            (directory / name).unlink(missing_ok=True)
-        for picture in drawn_pictures(directory / "samples"):
-            picture.unlink()
-        for folder in ("samples", "checkpoints"):
-            if (directory / folder).is_dir():
-                (directory / folder).rmdir()
+    with storage_errors(path):
+        for each in path.iterdir():
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+
+
+def _names(path: Path) -> list[str]:
+    """Of what lies in a run directory, and of what lies in its folders."""
+    folders = [path / "samples", path / "checkpoints"]
+    inside = [f"{folder.name}/{each.name}" for folder in folders if folder.is_dir() for each in folder.iterdir()]
+    return [each.name for each in path.iterdir()] + inside
 
 
 def _newest_good(directory: RunDirectory) -> tuple[Checkpoint, list[str]]:

@@ -94,6 +94,25 @@ def test_without_a_good_checkpoint_nothing_goes_on(cli, tmp_path):
     assert "no good checkpoint to resume from" in result.err
 
 
+def test_what_a_kill_left_half_written_is_swept_away(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 4)
+    left = part / "checkpoints" / ".step-00000006.77.tmp"
+    left.mkdir()
+    (left / "state.json").write_text("{")
+    assert cli("run", "--resume", "--output-dir", part, "--steps", 6).code == 0
+    assert not left.exists()
+
+
+def test_a_run_killed_at_its_very_beginning_begins_again(cli, tmp_path):
+    part = tmp_path / "part"
+    (part / "samples").mkdir(parents=True)
+    (part / "checkpoints" / ".step-00000002.77.tmp").mkdir(parents=True)
+    (part / ".run.json.77.tmp").write_text("{")
+    result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", part)
+    assert result.code == 0, result.err
+    assert content(part) == content(finished(cli, tmp_path / "whole", 2))
+
+
 def test_where_there_is_nothing_the_run_begins(cli, tmp_path):
     result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", tmp_path / "new")
     assert result.code == 0, result.err
@@ -158,6 +177,10 @@ def test_resuming_needs_to_know_where_and_leaves_strangers_folders_alone(cli, tm
     result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", tmp_path / "mine")
     assert (result.code, "is not empty" in result.err) == (7, True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "mine" / "samples").mkdir()
+    (tmp_path / "mine" / "thesis.txt").rename(tmp_path / "mine" / "samples" / "thesis.txt")
+    assert cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", tmp_path / "mine").code == 7
+    assert (tmp_path / "mine" / "samples" / "thesis.txt").read_text() == "years of work"
 
 
 def test_another_number_of_threads_is_said(cli, tmp_path):

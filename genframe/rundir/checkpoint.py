@@ -141,6 +141,13 @@ def prune_checkpoints(root: Path, keep: int, kept: Collection[str] = ()) -> None
             shutil.rmtree(path)
 
 
+def sweep(root: Path) -> None:
+    """Deletes what killed processes have left half-written. No other process may be writing there."""
+    for path in root.glob(".step-*.tmp"):
+        with storage_errors(path):
+            shutil.rmtree(path)
+
+
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     # safetensors refuses channels_last tensors; the strides come back from the live parameters.
     return {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
