@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import secrets
 import sys
@@ -204,6 +205,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "precision": assembly.compute.precision,
         "backend": config.training.backend,
         "command": sys.argv,
+        "process": {"pid": os.getpid(), "host": platform.node()},
         "started_at": _now(),
         "timings": {},
         "metrics": {},

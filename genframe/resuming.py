@@ -21,10 +21,11 @@ from genframe.rundir import RunDirectory
 from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint, sweep
 from genframe.rundir.directory import drawn_pictures, step_name
 from genframe.rundir.files import storage_errors
+from genframe.rundir.lock import LOCK
 
 #: What a run writes into its directory before its first checkpoint, and what a killed one leaves half-written.
 _WRITTEN = re.compile(
-    r"config\.toml|run\.json|(metrics|timings)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
+    r"\.lock|config\.toml|run\.json|(metrics|timings)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
     r"samples|samples/(step-\d{8,}|final)\.png|checkpoints|checkpoints/\.step-\d{8,}\.\d+\.tmp"
 )
 
@@ -74,18 +75,19 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
     return Progress(step=step, seconds=state["seconds"], best=state["best"], notes=tuple(notes))
 
 
-def clear(path: Path) -> None:
-    """Makes way for a new start where a run stopped before its first checkpoint.
+def has_begun(path: Path) -> bool:
+    """Whether a folder holds what a run writes before its first checkpoint, and nothing else."""
+    names = _names(path) if path.is_dir() else []
+    return bool(names) and all(_WRITTEN.fullmatch(name) for name in names)
 
-    A folder that holds anything but what a run writes is left as it is.
-    """
-    if not path.is_dir() or not all(_WRITTEN.fullmatch(name) for name in _names(path)):
-        return
+
+def clear(path: Path) -> None:
+    """Makes way for a new start in a folder of which `has_begun` is true."""
     with storage_errors(path):
         for each in path.iterdir():
             if each.is_dir():
                 shutil.rmtree(each)
-            else:
+            elif each.name != LOCK:
                 each.unlink()
 
 

@@ -16,9 +16,10 @@ from genframe.interfaces import Observer
 from genframe.kernel_plan import refuse_unfit_backend
 from genframe.recording import Recorder
 from genframe.registry import Registry
-from genframe.resuming import Progress, clear, has_checkpoint
+from genframe.resuming import Progress, clear, has_begun, has_checkpoint
 from genframe.resuming import resume as go_on
 from genframe.rundir import RunDirectory
+from genframe.rundir.lock import held
 from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness
 from genframe.training.loop import train
@@ -72,25 +73,39 @@ def run(
     with kernel_backend(backend):
         refuse_unfit_backend(config, registry)
         assembly = assemble(config, registry)
-    progress = None
-    if resume and output_dir is not None and has_checkpoint(output_dir):
-        directory = RunDirectory(output_dir)
-        progress = go_on(assembly, directory)
-    else:
-        if resume and output_dir is not None:
-            clear(output_dir)
-        directory = RunDirectory.create(output_dir, config.recipe, config.data_name)
-    recorder = Recorder(assembly, directory, observers, progress)
-    threads = cpu_threads(assembly.config.training.threads or 1)
-    with _recorded(recorder) as problems, threads, kernel_backend(backend):
-        recorder.start()
-        recorder.conclude(_train(assembly, recorder, progress or Progress()))
+    with _directory(output_dir, config, resume) as directory:
+        progress = go_on(assembly, directory) if has_checkpoint(directory.path) else None
+        recorder = Recorder(assembly, directory, observers, progress)
+        threads = cpu_threads(assembly.config.training.threads or 1)
+        with _recorded(recorder) as problems, threads, kernel_backend(backend):
+            recorder.start()
+            recorder.conclude(_train(assembly, recorder, progress or Progress()))
     return Run(
         directory=directory.path,
         picture=directory.sample_file("final"),
         summary=recorder.content,
         problems=tuple(problems),
     )
+
+
+@contextmanager
+def _directory(output_dir: Path | None, config: RunConfig, resume: bool) -> Iterator[RunDirectory]:
+    """The run's directory, new or to go on in, and kept from other runs."""
+    if output_dir is None:
+        directory = RunDirectory.create(None, config.recipe, config.data_name)
+        with held(directory.path):
+            yield directory
+        return
+    goes_on = resume and (has_checkpoint(output_dir) or has_begun(output_dir))
+    if not goes_on:
+        RunDirectory.claim(output_dir)
+    with held(output_dir):
+        if resume and has_checkpoint(output_dir):
+            yield RunDirectory(output_dir)
+            return
+        if goes_on:
+            clear(output_dir)
+        yield RunDirectory.create(output_dir, config.recipe, config.data_name)
 
 
 def _train(assembly: Assembly, recorder: Recorder, progress: Progress) -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +195,30 @@ def test_another_number_of_threads_is_said(cli, tmp_path):
     assert result.code == 0, result.err
     assert "threads 1 is 2 now" in result.err
     assert "may differ" in result.err
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_run_on_a_live_directory_is_refused_and_a_killed_one_frees_it(cli, tmp_path, resume):
+    live = tmp_path / "live"
+    words = [*map(str, (*BASE, "--steps", 100_000, "--output-dir", live))]
+    holder = subprocess.Popen([sys.executable, "-m", "genframe", "run", *words], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while len(complete_checkpoints(live / "checkpoints")) < 2:
+            assert time.monotonic() < deadline, "the run has not come far enough"
+            assert holder.poll() is None
+            time.sleep(0.05)
+        result = cli("run", *words, *(["--resume"] if resume else []))
+        assert result.code == 7
+        assert ("is in use by process " + str(holder.pid) if resume else "is not empty") in result.err
+        assert holder.poll() is None
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    if resume:
+        step = int(complete_checkpoints(live / "checkpoints")[-1].name.removeprefix("step-"))
+        stored = live / "config.toml"
+        stored.write_text(stored.read_text().replace("steps = 100000", f"steps = {step + 2}"))
+        result = cli("run", "--resume", "--output-dir", live)
+        assert result.code == 0, result.err
+        assert f"resumed after step {step}" in result.err

@@ -22,6 +22,7 @@ from typing import Any
 from genframe.config import Tree
 from genframe.errors import StorageError
 from genframe.rundir.files import storage_errors, write_atomically
+from genframe.rundir.lock import LOCK
 
 
 class RunDirectory:
@@ -42,11 +43,26 @@ class RunDirectory:
         Raises:
             StorageError: it cannot be made or holds something already.
         """
-        directory = cls(_numbered(recipe, data) if path is None else _claimed(path))
+        directory = cls(_numbered(recipe, data) if path is None else cls.claim(path))
         with storage_errors(directory.path):
             directory.samples.mkdir()
             directory.checkpoints.mkdir()
         return directory
+
+    @staticmethod
+    def claim(path: Path) -> Path:
+        """Makes a folder, or takes one that is empty.
+
+        Raises:
+            StorageError: it cannot be made or holds something already.
+        """
+        with storage_errors(path):
+            if path.exists() and not path.is_dir():
+                raise StorageError(f"--output-dir {path} is a file: name a folder that is new or empty")
+            path.mkdir(parents=True, exist_ok=True)
+            if any(each.name != LOCK for each in path.iterdir()):
+                raise StorageError(f"--output-dir {path} is not empty: name a folder that is new or empty")
+        return path
 
     def write_config(self, tree: Tree) -> None:
         """Writes ``config.toml``."""
@@ -117,13 +133,3 @@ def _numbered(recipe: str, data: str) -> Path:
                 number += 1
             else:
                 return path
-
-
-def _claimed(path: Path) -> Path:
-    with storage_errors(path):
-        if path.exists() and not path.is_dir():
-            raise StorageError(f"--output-dir {path} is a file: name a folder that is new or empty")
-        path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise StorageError(f"--output-dir {path} is not empty: name a folder that is new or empty")
-    return path
