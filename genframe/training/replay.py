@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,12 +45,18 @@ class CudaGraph:
     def __init__(self) -> None:
         self._graph = torch.cuda.CUDAGraph()
 
-    def record(self, generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
+    @contextmanager
+    def record(self, generators: Sequence[torch.Generator]) -> Iterator[None]:
         """Within, work is recorded and not done."""
         for generator in generators:
             self._graph.register_generator_state(generator)
-        # Threads of observers or of data readers may go on using the device meanwhile.
-        return torch.cuda.graph(self._graph, capture_error_mode="thread_local")
+        before = torch.cuda.current_stream()
+        try:
+            # Threads of observers or of data readers may go on using the device meanwhile.
+            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                yield
+        finally:
+            torch.cuda.set_stream(before)  # PyTorch leaves its own there if recording fails
 
     def replay(self) -> None:
         """Does it."""

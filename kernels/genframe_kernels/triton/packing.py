@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -40,13 +41,23 @@ def row_shifts(kernel: int, padding: int) -> list[tuple[int, int, int]]:
 def packed_thin(weight: Tensor, padding: Pair) -> Tensor:
     """``(3, 64, C)`` of a weight ``(C, O, KH, KW)`` with stride 2 and at most 4 output channels, for the last layer."""
     channels, outputs, kernel_h, kernel_w = weight.shape
+    places, taps = _thin_places((kernel_h, kernel_w), padding, outputs, weight.device)
+    rows = weight.flatten(2).index_select(2, taps).permute(2, 1, 0).reshape(-1, channels)
+    whole = torch.zeros(3 * 64, channels, dtype=weight.dtype, device=weight.device)
+    return whole.index_copy(0, places, rows).view(3, 64, channels)
+
+
+@cache
+def _thin_places(kernel: Pair, padding: Pair, outputs: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The rows of the packed weight that are not zero, and the taps that they come from.
+
+    They are kept, since numbers of Python's cannot be copied to the device while a CUDA graph is recorded.
+    """
     places: list[int] = []
     taps: list[int] = []
-    for a, shift_h, row in row_shifts(kernel_h, padding[0]):
-        for b, shift_w, column in row_shifts(kernel_w, padding[1]):
+    for a, shift_h, row in row_shifts(kernel[0], padding[0]):
+        for b, shift_w, column in row_shifts(kernel[1], padding[1]):
             first = ((shift_h + 1) * 4 + shift_w + 1) * 16 + (2 * a + b) * outputs
             places += range(first, first + outputs)
-            taps.append(row * kernel_w + column)
-    rows = weight.flatten(2)[:, :, taps].permute(2, 1, 0).reshape(-1, channels)
-    whole = torch.zeros(3 * 64, channels, dtype=weight.dtype, device=weight.device)
-    return whole.index_copy(0, torch.tensor(places, device=weight.device), rows).view(3, 64, channels)
+            taps.append(row * kernel[1] + column)
+    return torch.tensor(places, device=device), torch.tensor(taps, device=device)
