@@ -39,6 +39,8 @@ class Compute:
         """
         chosen = find_device(device)
         if chosen.type == "cuda":
+            # Seeds, streams and graphs are the current device's, which need not be that of the tensors.
+            torch.cuda.set_device(chosen)
             has_bfloat16 = gains = torch.cuda.is_bf16_supported()
         else:
             has_bfloat16, gains = True, sample_size > _SMALL and torch.cpu._is_amx_tile_supported()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,6 @@ from genframe.errors import GenframeError
 from genframe.interfaces import Batch
 from genframe.training.steps import (
     Habits,
-    NotReplayableError,
     RecordedStep,
     Slots,
     TrainingStep,
@@ -123,6 +122,7 @@ class Steps:
             self._record(kind, number, batch)
         if kind in self._recordings:
             return self._replay(self._recordings[kind], number, batch)
+        self.check()
         values = self._trainer.run(batch, self._step(number, batch))
         self._made[kind] += 1
         if self._habits.reads_number and self.obstacle is None:
@@ -152,7 +152,6 @@ class Steps:
     def _record(self, kind: tuple[object, ...], number: int, batch: Batch) -> None:
         optimizers = list(self._trainer.optimizers.values())
         try:
-            _refuse_unfused(optimizers)
             static = {name: values.to(self._device, copy=True) for name, values in batch.items()}
             generators = {purpose: torch.Generator(device=self._device) for purpose in sorted(self._habits.purposes)}
             graph, slots, indices = self._new_graph(), Slots(self._device), self._indices(batch)
@@ -181,11 +180,12 @@ class Steps:
         return recording.values
 
 
-def _refuse_unfused(optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    """Others do not know the flag that keeps them from an update which is not finite."""
+def unfused(optimizers: Iterable[torch.optim.Optimizer]) -> str | None:
+    """Why these steps are not to be recorded: only fused optimizers know the flag that keeps them from an update."""
     for optimizer in optimizers:
         if not all(group.get("fused") for group in optimizer.param_groups):
-            raise NotReplayableError(f"the optimizer {type(optimizer).__name__} is not fused")
+            return f"the optimizer {type(optimizer).__name__} is not fused"
+    return None
 
 
 def _set_capturable(optimizers: Sequence[torch.optim.Optimizer], capturable: bool) -> None:

@@ -153,6 +153,9 @@ class RecordedStep(TrainingStep):
         """The generator of this purpose."""
         if purpose not in self._generators:
             raise NotReplayableError(f"the random stream '{purpose}' was not used in the steps before")
+        if purpose in self._habits.purposes:
+            raise NotReplayableError(f"the random stream '{purpose}' is used twice in a step")
+        self._habits.purposes.add(purpose)
         return self._generators[purpose]
 
     def found_inf(self, loss: Tensor, total: Tensor, roles: Sequence[str]) -> Tensor | None:

@@ -14,7 +14,7 @@ from genframe.randomness import derive_key
 from genframe.shapes import Field
 from genframe.training.averages import Averages
 from genframe.training.device import Compute
-from genframe.training.replay import Steps
+from genframe.training.replay import Steps, unfused
 from genframe.training.schedules import Schedules
 from genframe.training.steps import TrainingStep
 from genframe.training_settings import TrainingSettings
@@ -48,7 +48,7 @@ class Trainer:
         self.networks = networks
         self.averages = averages
         self.optimizers = algorithm.optimizers(networks)
-        obstacle = _obstacle(compute, settings, replayable)
+        obstacle = _obstacle(compute, settings, replayable) or unfused(self.optimizers.values())
         self._schedules = Schedules(self.optimizers.values(), settings, None if obstacle else compute.device)
         self._steps = Steps(self, compute.device, seed, obstacle)
         self._algorithm = algorithm
@@ -90,7 +90,8 @@ class Trainer:
             values = self._algorithm.step(self.networks, prepared, step)
         for role in self.averages.networks.keys() - self.optimizers.keys():
             self.averages.copy(role)
-        return values
+        # A value that kept its graph would tie the next step's backward to this step's stream.
+        return {name: value.detach() for name, value in values.items()}
 
     def update(self, loss: Tensor, roles: Sequence[str], step: TrainingStep) -> None:
         """Backward, the check that all is finite, the updates, the running averages."""

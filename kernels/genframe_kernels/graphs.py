@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from genframe_kernels import dispatch
+
 
 class _Captured(NamedTuple):
     graph: torch.cuda.CUDAGraph
@@ -37,7 +39,7 @@ class Graphed:
         tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         if not any(tensor.is_cuda for tensor in tensors):
             return self._function(*arguments)
-        key = (str(structure), *((tensor.shape, tensor.dtype, tensor.stride()) for tensor in tensors))
+        key = (_mode(), str(structure), *map(_shape, leaves))
         if key not in self._captured:
             self._captured[key] = self._capture(leaves, structure)
         captured = self._captured[key]
@@ -59,6 +61,26 @@ class Graphed:
                 self._function(*arguments)
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            outputs = self._function(*arguments)
+        before = torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph):
+                outputs = self._function(*arguments)
+        finally:
+            torch.cuda.set_stream(before)  # PyTorch leaves its own there if recording fails
         return _Captured(graph, inputs, outputs)
+
+
+def _shape(leaf: Any) -> Any:
+    """What a recording takes for given of an argument."""
+    return (leaf.shape, leaf.dtype, leaf.stride(), leaf.device) if isinstance(leaf, Tensor) else leaf
+
+
+def _mode() -> tuple[Any, ...]:
+    """What else decides which kernels run."""
+    return (
+        dispatch.asked(),
+        torch.is_autocast_enabled("cuda"),
+        torch.get_autocast_dtype("cuda"),
+        torch.backends.cudnn.allow_tf32,
+        torch.get_float32_matmul_precision(),
+    )

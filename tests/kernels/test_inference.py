@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genframe_kernels import ConvTransposeBlock, LinearBlock, compile_inference, use_backend
+from genframe_kernels import ConvTransposeBlock, LinearBlock, compile_inference, graphs, use_backend
 from genframe_kernels.graphs import Graphed
 from genframe_kernels.testing import relative_error
 
@@ -126,6 +126,16 @@ def test_without_a_gpu_a_graphed_function_is_the_function():
     found = graphed(torch.ones(2), {"a": torch.ones(2), "b": None})
     assert torch.equal(found["sum"], torch.full((2,), 2.0))
     assert found["none"] is None
+
+
+def test_what_a_recording_takes_for_given_tells_arguments_and_precisions_apart():
+    x = torch.ones(2)
+    assert [*map(graphs._shape, (x, None, x))] != [*map(graphs._shape, (x, x, None))]
+    modes = []
+    for backend in ("auto", "torch"):
+        with use_backend(backend):
+            modes.append(graphs._mode())
+    assert modes[0] != modes[1]
 
 
 @needs_cuda

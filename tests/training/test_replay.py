@@ -154,6 +154,8 @@ class Falling:
             loss = loss * float(batch["scale"].mean())
         if self._fate == "reads the number":
             loss = loss * (step.number + 1)
+        if self._fate == "draws twice":
+            loss = loss * torch.rand((), generator=step.rng("a")) * torch.rand((), generator=step.rng("a"))
         if self._fate == "draws":
             loss = loss * torch.rand((), generator=step.rng("falling"))
         step.minimise(loss, "net")
@@ -179,6 +181,7 @@ def scaled(scale: float) -> Batch:
         (Falling("reads a value"), "operation not permitted"),
         (Falling("reads the number"), "reads Step.number"),
         (Falling(fused=False), "the optimizer SGD is not fused"),
+        (Falling("draws twice"), "used twice in a step"),
         (Falling("draws"), None),
         (Falling(), None),
     ],
