@@ -14,16 +14,16 @@ forward between both updates, computes no gradients of the critic's weights for 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
-import math
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gpu_cases import NETWORKS, TINY, Case, Network, cases, floor
 from torch import Tensor, nn
 
 from genframe.assembly import Assembly, assemble
@@ -47,54 +48,6 @@ TESTS = ("tests/kernels", "tests/training/test_replay.py", "tests/test_kernels_c
 CLASSES = 10
 #: Variants whose training steps are CUDA graphs.
 REPLAYED = ("graphs", "triton", "hybrid")
-
-
-@dataclass(frozen=True)
-class Network:
-    """A recipe whose networks are measured.
-
-    Attributes:
-        recipe: by name.
-        shape: of its pictures, ``(H, W, C)``; the pictures are random numbers.
-        settings: that make it what its name says.
-    """
-
-    recipe: str
-    shape: tuple[int, int, int]
-    settings: tuple[str, ...] = ()
-
-
-NETWORKS = {
-    "64x64 ngf 64": Network("dcgan-tutorial", (64, 64, 3)),
-    "64x64 ngf 128": Network("dcgan-tutorial", (64, 64, 3), ("architecture.width=128",)),
-    "conditional MNIST": Network("cdcgan-radford2015", (28, 28, 1)),
-}
-TINY = {"tiny": Network("cdcgan", (8, 8, 1), ("architecture.width=4", "architecture.hidden=8"))}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One figure that is wanted.
-
-    Attributes:
-        question: ``generator``, ``forward`` (of training), ``step`` or ``layer``.
-        network: by name.
-        batch: samples.
-        precision: ``bfloat16`` or ``tf32``.
-        variant: what computes it.
-        layer: of the generator, by its place in a step's calls.
-    """
-
-    question: str
-    network: str
-    batch: int
-    precision: str
-    variant: str
-    layer: int = 0
-
-    def __str__(self) -> str:
-        layer = f" {self.layer}" if self.question == "layer" else ""
-        return f"{self.question}{layer} | {self.network} | {self.batch} | {self.precision} | {self.variant}"
 
 
 class HybridOrTorch:
@@ -131,6 +84,10 @@ class Bench:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
         torch.compiler.reset()
+        gc.collect()  # trainers of earlier cases go in circles
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
         backend = case.variant if case.variant in ("triton", "hybrid") else "torch"
         if backend == "hybrid" and case.question != "layer":
             backend = "hybrid or torch"
@@ -260,19 +217,20 @@ class Bench:
         return assembly
 
     def _timed(self, function: Callable[[], Any]) -> dict[str, Any]:
-        function()
+        for _ in range(3):
+            function()
         if self.device != "cuda":
             return {"milliseconds": self._seconds(function) * 1e3}
         from triton.testing import do_bench
 
-        torch.cuda.reset_peak_memory_stats()
+        reserved = torch.cuda.max_memory_reserved()  # before `do_bench` takes a buffer; pools of graphs included
         low, median, high = do_bench(function, warmup=50, rep=200, quantiles=[0.2, 0.5, 0.8])
         return {
             "milliseconds": median,
             "p20": low,
             "p80": high,
             "launches": _launches(function),
-            "peak_bytes": torch.cuda.max_memory_allocated(),
+            "peak_bytes": reserved,
         }
 
     def _seconds(self, function: Callable[[], Any]) -> float:
@@ -295,40 +253,6 @@ def _launches(function: Callable[[], Any]) -> int:
         torch.cuda.synchronize()
     names = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpyAsync", "cudaMemsetAsync")
     return sum(event.count for event in profile.key_averages() if event.key.startswith(names))
-
-
-def cases(networks: Mapping[str, Network], sizes: tuple[int, ...], layers: Callable[[Case], int]) -> Iterator[Case]:
-    """What is wanted, the most important first: ours and eager, then what has to be compiled, then single layers."""
-    precisions = ("bfloat16", "tf32")
-    simple = {
-        "generator": ("eager", "channels_last", "graphs", "triton"),
-        "forward": ("eager", "channels_last", "triton", "hybrid"),
-        "step": ("eager", "channels_last", "graphs", "triton", "hybrid"),
-    }
-    for variants in (simple, dict.fromkeys(simple, ("compile", "compile + graphs"))):
-        for precision in precisions:
-            for batch in sizes:
-                for network in networks:
-                    for question, names in variants.items():
-                        yield from (Case(question, network, batch, precision, name) for name in names)
-    for network in networks:
-        for batch in sizes:
-            for precision in precisions:
-                first = Case("layer", network, batch, precision, "eager")
-                for layer in range(layers(first)):
-                    for variant in ("eager", "channels_last", "triton", "hybrid", "compile"):
-                        yield replace(first, variant=variant, layer=layer)
-
-
-def floor(call: Call) -> dict[str, float]:
-    """The bytes that a block's forward must move at least, and its products."""
-    width = torch.empty((), dtype=call.dtype).element_size()
-    inputs = call.batch * math.prod(call.size) * call.channels
-    outputs = call.batch * math.prod(call.out_size) * call.outputs
-    weight = (call.channels + call.labels) * call.outputs * math.prod(call.kernel)
-    pixels = math.prod(call.size if call.operation == "conv_transpose" else call.out_size)
-    products = 2 * call.batch * pixels * weight if call.operation != "linear" else 2 * call.batch * weight
-    return {"bytes": width * (inputs + outputs + weight), "products": products}
 
 
 def description(device: str) -> dict[str, str]:

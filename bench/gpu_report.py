@@ -113,7 +113,7 @@ def draw(content: Mapping[str, Any], path: Path) -> None:
                 if "milliseconds" in figures.get(variant, {}) and "milliseconds" in figures.get("eager", {})
             ]
             if points:
-                axis.bar(*zip(*points, strict=True), width=1 / 8, label=variant)
+                axis.bar(*zip(*points, strict=True), width=1 / 8, label=variant, color=f"C{place}")
         axis.axhline(1.0, color="black", linewidth=0.8)
         axis.set_xticks(range(len(rows)), ["\n".join(key) for key in rows], fontsize=6)
         axis.set_ylabel("times as fast as eager")

@@ -19,7 +19,7 @@ import genframe
 from genframe.assembly import Assembly
 from genframe.errors import ConfigError, DataError, GenframeError
 from genframe.interfaces import Metric, Observer, RunView
-from genframe.resuming import Progress, environment, read_run
+from genframe.resuming import Progress, environment
 from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
 from genframe.rundir.directory import RunDirectory, step_name
 
@@ -41,7 +41,7 @@ class Recorder:
         self._began = time.monotonic() - self._progress.seconds
         self._content = _description(assembly)
         if progress:
-            before = read_run(directory)
+            before = directory.read_run()
             self._content |= {"id": before["id"], "started_at": before["started_at"]}
             resumed = {"step": progress.step, "at": _now(), "notes": list(progress.notes)}
             self._content["resumed"] = [*before.get("resumed", ()), resumed]

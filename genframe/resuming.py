@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,9 +18,10 @@ from genframe.errors import CheckpointError, ConfigError
 from genframe.interfaces import Stateful
 from genframe.rundir import RunDirectory
 from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint, sweep
-from genframe.rundir.directory import drawn_pictures, step_name
+from genframe.rundir.directory import drawn_pictures
 from genframe.rundir.files import storage_errors
 from genframe.rundir.lock import LOCK
+from genframe.training.trainer import below
 
 #: What a run writes into its directory before its first checkpoint, and what a killed one leaves half-written.
 _WRITTEN = re.compile(
@@ -112,9 +112,7 @@ def _newest_good(directory: RunDirectory) -> tuple[Checkpoint, list[str]]:
 
 def _restore_parts(parts: Mapping[str, Stateful], checkpoint: Checkpoint) -> None:
     for name, part in parts.items():
-        prefix = f"part.{name}."
-        own = {key.removeprefix(prefix): v for key, v in checkpoint.networks.items() if key.startswith(prefix)}
-        part.load_state(own)
+        part.load_state(below(checkpoint.networks, f"part.{name}."))
 
 
 def _forget_after(directory: RunDirectory, step: int) -> None:
@@ -122,7 +120,7 @@ def _forget_after(directory: RunDirectory, step: int) -> None:
     for name in ("metrics.jsonl", "timings.jsonl"):
         directory.keep_rows(name, lambda row: row["step"] <= step)
     for picture in drawn_pictures(directory.samples):
-        if picture.stem == "final" or picture.stem > step_name(step):
+        if picture.stem == "final" or int(picture.stem.removeprefix("step-")) > step:
             with storage_errors(picture):
                 picture.unlink()
 
@@ -146,16 +144,3 @@ def environment(assembly: Assembly) -> dict[str, Any]:
         "threads": assembly.config.training.threads,
         "cuda_graphs": assembly.trainer.obstacle is None,
     }
-
-
-def read_run(directory: RunDirectory) -> dict[str, Any]:
-    """``run.json``.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    try:
-        content: dict[str, Any] = json.loads(directory.run_file.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{directory.run_file} cannot be read: {error}") from None
-    return content

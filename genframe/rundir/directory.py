@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from genframe.config import Tree
-from genframe.errors import StorageError
+from genframe.errors import CheckpointError, StorageError
 from genframe.rundir.files import storage_errors, write_atomically
 from genframe.rundir.lock import LOCK
 
@@ -73,6 +73,18 @@ class RunDirectory:
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Writes ``run.json``."""
         write_atomically(self.run_file, (json.dumps(content, indent=2) + "\n").encode())
+
+    def read_run(self) -> dict[str, Any]:
+        """The content of ``run.json``.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.run_file.read_text())
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{self.run_file} cannot be read: {error}") from None
+        return content
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``metrics.jsonl``."""

@@ -76,6 +76,7 @@ class Replayable(Updates, Protocol):
 class _Recording:
     graph: Graph
     slots: Slots
+    indices: Tensor
     generators: Mapping[str, torch.Generator]
     batch: Batch
     values: Mapping[str, Tensor]
@@ -151,21 +152,28 @@ class Steps:
 
     def _record(self, kind: tuple[object, ...], number: int, batch: Batch) -> None:
         optimizers = list(self._trainer.optimizers.values())
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        capturable = [(group, group["capturable"]) for group in groups if "capturable" in group]
         try:
             static = {name: values.to(self._device, copy=True) for name, values in batch.items()}
             generators = {purpose: torch.Generator(device=self._device) for purpose in sorted(self._habits.purposes)}
             graph, slots, indices = self._new_graph(), Slots(self._device), self._indices(batch)
             step = RecordedStep(self._trainer, number, indices, self._seed, slots, generators, self._trouble)
-            _set_capturable(optimizers, True)
+            for group, _ in capturable:  # PyTorch's Adam wants to be told while it is recorded, and only then
+                group["capturable"] = True
             with graph.record(list(generators.values())):
                 values = self._trainer.run(static, step)
-            self._recordings[kind] = _Recording(graph, slots, generators, static, values)
+            self._recordings[kind] = _Recording(graph, slots, indices, generators, static, values)
         except GenframeError:
             raise
-        except Exception as error:  # whatever it is, the step itself will meet it too, or can be made
+        except Exception as failure:  # whatever it is, the step itself will meet it too, or can be made
+            error: BaseException = failure
+            while error.__context__ is not None:  # ending a recording that has failed fails too
+                error = error.__context__
             self.obstacle = str(error).partition("\n")[0] or type(error).__name__
         finally:
-            _set_capturable(optimizers, False)
+            for group, before in capturable:
+                group["capturable"] = before
             for optimizer in optimizers:
                 optimizer.found_inf = None  # type: ignore[attr-defined]
                 optimizer.zero_grad(set_to_none=True)
@@ -186,11 +194,3 @@ def unfused(optimizers: Iterable[torch.optim.Optimizer]) -> str | None:
         if not all(group.get("fused") for group in optimizer.param_groups):
             return f"the optimizer {type(optimizer).__name__} is not fused"
     return None
-
-
-def _set_capturable(optimizers: Sequence[torch.optim.Optimizer], capturable: bool) -> None:
-    """PyTorch's Adam wants to be told while it is recorded, and only then."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            if "capturable" in group:
-                group["capturable"] = capturable

@@ -105,7 +105,9 @@ class TrainingStep:
 
     def average_weight(self, role: str) -> float | Tensor:
         """How far the running average of `role` goes towards the network."""
-        return self._trainer.averages.next_weight(role)
+        weight = self._trainer.averages.next_weight(role)
+        # On a GPU the same arithmetic as in a recorded step, so that it does not matter which one a step was.
+        return torch.full((), weight, device=self.indices.device) if self.indices.is_cuda else weight
 
 
 class NotReplayableError(Exception):
@@ -195,7 +197,7 @@ class Slots:
         for tensor, values in ((self._integers, self._integer_values), (self._reals, self._real_values)):
             if values:
                 numbers = torch.tensor([value(number) for value in values], dtype=tensor.dtype)
-                tensor[: len(values)].copy_(numbers)
+                tensor[: len(values)].copy_(numbers, non_blocking=True)
 
 
 class Trouble:

@@ -1,6 +1,7 @@
 """Compiled networks: prepared once, the same results, apart from the network that they were made of."""
 
 import copy
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -11,6 +12,18 @@ from genframe_kernels.graphs import Graphed
 from genframe_kernels.testing import relative_error
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+BACKENDS = [
+    "torch",
+    pytest.param(
+        "triton",
+        marks=[
+            pytest.mark.skipif(find_spec("triton") is None, reason="the kernels need Triton"),
+            pytest.mark.skipif(torch.cuda.is_available(), reason="the interpreter is for machines without a GPU"),
+        ],
+    ),
+]
 
 
 class Generator(nn.Module):
@@ -87,12 +100,8 @@ def test_weights_are_packed_and_norms_folded_once(generator, monkeypatch):
     assert len(prepared) == 5
 
 
-@pytest.mark.parametrize("backend", ["torch", "triton"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_the_copy_keeps_what_it_was_made_of(generator, backend):
-    if backend == "triton":
-        pytest.importorskip("triton", reason="the kernels need Triton")
-        if torch.cuda.is_available():
-            pytest.skip("the interpreter is for machines without a GPU")
     z, condition = inputs(2)
     with use_backend(backend):
         compiled = compile_inference(generator)
@@ -105,12 +114,8 @@ def test_the_copy_keeps_what_it_was_made_of(generator, backend):
     assert all(parameter.requires_grad for parameter in generator.parameters())
 
 
-@pytest.mark.parametrize("backend", ["torch", "triton"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_network_in_training_mode_is_compiled_with_the_statistics_of_each_batch(generator, backend):
-    if backend == "triton":
-        pytest.importorskip("triton", reason="the kernels need Triton")
-        if torch.cuda.is_available():
-            pytest.skip("the interpreter is for machines without a GPU")
     for block in generator.blocks:
         block.train()
     generator.blocks[2][-1].eval()  # the dropout

@@ -65,8 +65,11 @@ class Tape(TorchDispatchMode):
 
     @contextmanager
     def record(self, generators: Sequence[torch.Generator]) -> Iterator[None]:
-        with self:
-            yield
+        try:
+            with self:
+                yield
+        except RuntimeError:
+            raise RuntimeError("the end of a recording that has failed") from None  # as CUDA's does
         for tensor, before in self._before.values():
             tensor.detach().copy_(before)
 
