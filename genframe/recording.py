@@ -128,8 +128,7 @@ class Recorder:
         Returns:
             What went wrong in watching and measuring; by then the run itself is safe on disk.
         """
-        obstacle = self._assembly.trainer.obstacle
-        graphs = f"none: {obstacle}" if obstacle else "replayed"
+        graphs = self._assembly.trainer.cuda_graphs
         self._content |= {"status": status, "cuda_graphs": graphs, "finished_at": _now()}
         self._content["timings"]["seconds"] = round(time.monotonic() - self._began, 3)
         if reason:

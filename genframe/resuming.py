@@ -142,5 +142,4 @@ def environment(assembly: Assembly) -> dict[str, Any]:
         "device": str(assembly.compute.device),
         "precision": assembly.compute.precision,
         "threads": assembly.config.training.threads,
-        "cuda_graphs": assembly.trainer.obstacle is None,
     }

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from genframe.training.steps import (
     Updates,
     generator_key,
 )
+from genframe_kernels.graphs import recording
 
 #: A step is made so often before it is recorded, so that all is there that a first step makes.
 _BEFORE = 3
@@ -39,23 +41,26 @@ class Graph(Protocol):
 
 
 class CudaGraph:
-    """A CUDA graph."""
+    """A CUDA graph.
 
-    def __init__(self) -> None:
+    Args:
+        device: where.
+        pool: of ``torch.cuda.graph_pool_handle()``: one for all graphs of a run, which are never replayed at once.
+    """
+
+    def __init__(self, device: torch.device, pool: Any) -> None:
         self._graph = torch.cuda.CUDAGraph()
+        self._device = device
+        self._pool = pool
 
     @contextmanager
     def record(self, generators: Sequence[torch.Generator]) -> Iterator[None]:
         """Within, work is recorded and not done."""
         for generator in generators:
             self._graph.register_generator_state(generator)
-        before = torch.cuda.current_stream()
-        try:
-            # Threads of observers or of data readers may go on using the device meanwhile.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                yield
-        finally:
-            torch.cuda.set_stream(before)  # PyTorch leaves its own there if recording fails
+        # Threads of observers or of data readers may go on using the device meanwhile.
+        with recording(self._graph, self._device, self._pool, "thread_local"):
+            yield
 
     def replay(self) -> None:
         """Does it."""
@@ -90,7 +95,7 @@ class Steps:
         device: where.
         seed: of every random stream.
         obstacle: why these steps are not to be recorded; None if they may be.
-        new_graph: records.
+        new_graph: records; by default a CUDA graph.
     """
 
     def __init__(
@@ -99,12 +104,14 @@ class Steps:
         device: torch.device,
         seed: int,
         obstacle: str | None,
-        new_graph: Callable[[], Graph] = CudaGraph,
+        new_graph: Callable[[], Graph] | None = None,
     ) -> None:
         self.obstacle = obstacle
         self._trainer = trainer
         self._device = device
         self._seed = seed
+        if new_graph is None and obstacle is None:
+            new_graph = partial(CudaGraph, device, torch.cuda.graph_pool_handle())
         self._new_graph = new_graph
         self._habits = Habits()
         self._made: Counter[tuple[object, ...]] = Counter()
@@ -130,6 +137,13 @@ class Steps:
             self.obstacle = "the algorithm reads Step.number"
         return values
 
+    @property
+    def summary(self) -> str:
+        """Whether steps were recorded, and if not all, why, in words."""
+        if self._recordings:
+            return f"replayed, but not all: {self.obstacle}" if self.obstacle else "replayed"
+        return f"none: {self.obstacle or 'too few steps of one kind'}"
+
     def check(self) -> None:
         """Reads what replayed steps have noticed.
 
@@ -151,6 +165,7 @@ class Steps:
         return torch.arange(len(next(iter(batch.values()))), device=self._device)
 
     def _record(self, kind: tuple[object, ...], number: int, batch: Batch) -> None:
+        assert self._new_graph is not None
         optimizers = list(self._trainer.optimizers.values())
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         capturable = [(group, group["capturable"]) for group in groups if "capturable" in group]

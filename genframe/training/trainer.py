@@ -83,6 +83,11 @@ class Trainer:
         """Why steps are not replayed as CUDA graphs; None if they are."""
         return self._steps.obstacle
 
+    @property
+    def cuda_graphs(self) -> str:
+        """Whether steps were replayed as CUDA graphs, and if not all, why, in words."""
+        return self._steps.summary
+
     def run(self, batch: Batch, step: TrainingStep) -> Mapping[str, Tensor]:
         """The work of a step; see `genframe.training.replay.Replayable`."""
         prepared = self._compute.prepare(batch, self._fields)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +11,29 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from genframe_kernels import dispatch
+
+
+@contextmanager
+def recording(graph: torch.cuda.CUDAGraph, device: torch.device, pool: Any, errors: str = "global") -> Iterator[None]:
+    """Within, work on `device` is recorded into `graph` and not done; a failure leaves the device as it was.
+
+    Args:
+        graph: empty yet.
+        device: the current one.
+        pool: of ``torch.cuda.graph_pool_handle()``: graphs that are never replayed at once may share their memory.
+        errors: what of other threads breaks the recording; see ``torch.cuda.graph``.
+    """
+    before = torch.cuda.current_stream(device)
+    try:
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode=errors):
+            yield
+    except BaseException:
+        # A recording that CUDA has broken off may leave the generator believing that it goes on.
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        generator.graphsafe_set_state(generator.clone_state())
+        raise
+    finally:
+        torch.cuda.set_stream(before)  # PyTorch leaves its own there if recording fails
 
 
 class _Captured(NamedTuple):
@@ -32,6 +56,7 @@ class Graphed:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._captured: dict[Any, _Captured] = {}
+        self._pool: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         """What `function` returns."""
@@ -61,12 +86,9 @@ class Graphed:
                 self._function(*arguments)
         torch.cuda.current_stream(device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        before = torch.cuda.current_stream()
-        try:
-            with torch.cuda.graph(graph):
-                outputs = self._function(*arguments)
-        finally:
-            torch.cuda.set_stream(before)  # PyTorch leaves its own there if recording fails
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
+        with torch.cuda.device(device), recording(graph, device, self._pool):
+            outputs = self._function(*arguments)
         return _Captured(graph, inputs, outputs)
 
 

@@ -199,6 +199,7 @@ def test_what_cannot_be_recorded_is_made_one_by_one_and_says_why(monkeypatch, al
     assert made.networks["net"].weight.item() == pytest.approx(plain.networks["net"].weight.item(), rel=1e-5)
     assert (made.obstacle is None) == (obstacle is None)
     assert obstacle is None or obstacle in made.obstacle
+    assert made.cuda_graphs == ("replayed" if obstacle is None else f"none: {made.obstacle}")
     assert all(group.get("capturable", False) is False for group in made.optimizers["net"].param_groups)
 
 
@@ -220,6 +221,8 @@ def test_a_batch_of_another_shape_is_recorded_for_itself(monkeypatch):
     for number in range(12):
         made.step(number, {"scale": torch.ones(4 + number % 2, 1)})
     assert len(made._steps._recordings) == 2
+    made._steps.obstacle = "a third kind could not be recorded"
+    assert made.cuda_graphs == "replayed, but not all: a third kind could not be recorded"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
