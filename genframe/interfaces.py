@@ -358,3 +358,26 @@ class Observer(Protocol):
 
     def finished(self, outcome: Mapping[str, Any]) -> None:
         """`outcome` is the final content of ``run.json``."""
+
+
+@runtime_checkable
+class Monitor(Protocol):
+    """What an observer may have beside its other methods, to look at the networks and to warn."""
+
+    def viewed(self, step: int, view: RunView) -> str | None:
+        """Called at log cadence after `Observer.logged`, in training only.
+
+        Returns:
+            What the user should know now, in a sentence: it goes to the terminal, ``log.txt`` and ``run.json``.
+
+        Raises:
+            DivergenceError: the run is not worth going on with; it stops, and its checkpoints stay.
+        """
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """What an observer may have beside its other methods, to be told of the remarks of others."""
+
+    def remarked(self, step: int, sentence: str) -> None:
+        """A `Monitor` has said this."""

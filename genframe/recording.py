@@ -18,7 +18,7 @@ import torch
 import genframe
 from genframe.assembly import Assembly
 from genframe.errors import ConfigError, DataError, GenframeError
-from genframe.interfaces import Metric, Observer, RunView
+from genframe.interfaces import Listener, Metric, Monitor, Observer, RunView
 from genframe.resuming import Progress, environment
 from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
 from genframe.rundir.directory import RunDirectory, step_name
@@ -43,6 +43,7 @@ class Recorder:
         if progress:
             before = directory.read_run()
             self._content |= {"id": before["id"], "started_at": before["started_at"]}
+            self._content["remarks"] = [each for each in before.get("remarks", ()) if each["step"] <= progress.step]
             resumed = {"step": progress.step, "at": _now(), "notes": list(progress.notes)}
             self._content["resumed"] = [*before.get("resumed", ()), resumed]
             if progress.best:
@@ -67,6 +68,12 @@ class Recorder:
         """A row of ``metrics.jsonl`` and ``timings.jsonl``."""
         self._tell(step, values)
         self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
+        monitors = [observer for observer in self._observers if isinstance(observer, Monitor)]
+        if monitors:
+            view = self._assembly.view(step)
+            for monitor in monitors:
+                if sentence := monitor.viewed(step, view):
+                    self._remark(step, sentence)
 
     def sample(self, step: int) -> None:
         """A picture of step `step`."""
@@ -149,6 +156,13 @@ class Recorder:
         for observer in self._observers:
             observer.logged(step, values)
 
+    def _remark(self, step: int, sentence: str) -> None:
+        self._content["remarks"].append({"step": step, "sentence": sentence})
+        self._directory.append_log(f"{_now()} step {step}: {sentence}")
+        for observer in self._observers:
+            if isinstance(observer, Listener):
+                observer.remarked(step, sentence)
+
     def _measure(self, step: int) -> dict[str, Any]:
         """The figures of a step, by metric; those of the latest step are remembered."""
         if self._measured[0] != step:
@@ -208,6 +222,7 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "started_at": _now(),
         "timings": {},
         "metrics": {},
+        "remarks": [],
     }
 
 

@@ -98,6 +98,10 @@ class Display:
             total = f"/{self._steps:,}" if self._steps else ""
             self._console.print(f"step {step:,}{total}  {figures}", soft_wrap=True)
 
+    def remarked(self, step: int, sentence: str) -> None:
+        """A warning has a line of its own."""
+        self._console.print(f"step {step:,}: {sentence}", soft_wrap=True)
+
     def sampled(self, step: int, view: RunView, picture: Path) -> None:
         """Pictures are named once, at the end; after the last one the figures take a while."""
         if picture.stem == "final":
