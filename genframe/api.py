@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from genframe.config import tree_of
 from genframe.interfaces import Observer
 from genframe.loading import LoadedGenerator, load_generator
-from genframe.options import configure
+from genframe.planning import plan
 from genframe.registry import load_registry, register
 from genframe.run import Run, run
 
@@ -17,22 +18,28 @@ __all__ = ["load", "register", "train"]
 
 
 def train(
-    recipe: str,
+    recipe: str | None = None,
     *,
     output_dir: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     plugins_dir: str | Path | None = None,
     observers: Sequence[Observer] = (),
+    resume: bool = False,
+    branch_from: str | Path | None = None,
+    at: int | None = None,
     **flags: Any,
 ) -> Run:
     """Trains a recipe, as ``genframe run --plugin RECIPE`` does.
 
     Args:
-        recipe: its name.
+        recipe: its name; what goes on with a run knows it.
         output_dir: a folder that is new or empty; by default the next free one under ``runs/``.
         settings: what ``--set`` takes: ``{"architecture.width": 32}``.
         plugins_dir: a folder whose ``*.py`` files are plugins.
         observers: objects that are told about the run.
+        resume: go on with the run in `output_dir`; start where there is none.
+        branch_from: begin with the exact state of another run, or of one of its checkpoints.
+        at: of which step; by default the newest.
         flags: the flags of ``genframe run`` with underscores: ``data="digits", steps=1500, seed=0``.
 
     Raises:
@@ -40,8 +47,20 @@ def train(
     """
     registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
     changes = [tree_of(key, value) for key, value in (settings or {}).items()]
-    config = configure(registry, recipe=recipe, options=flags, settings=changes)
-    finished = run(config, registry, output_dir=Path(output_dir) if output_dir else None, observers=observers)
+    folder = Path(output_dir) if output_dir else None
+    planned = plan(
+        registry,
+        recipe=recipe,
+        options=flags,
+        settings=changes,
+        output_dir=folder,
+        resume=resume,
+        branch_from=Path(branch_from) if branch_from else None,
+        at=at,
+    )
+    if planned.note:
+        warnings.warn(planned.note, stacklevel=2)
+    finished = run(planned, registry, output_dir=folder, observers=observers)
     for problem in finished.problems:
         raise problem
     return finished

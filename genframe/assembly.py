@@ -112,13 +112,28 @@ class Assembly:
         parts = {f"part.{name}.{key}": v for name, part in self.stateful.items() for key, v in part.state().items()}
         return self.trainer.network_tensors() | examples | parts
 
+    def storage(self) -> tuple[int, int]:
+        """The size of a checkpoint in bytes, and how many of them there will be at once.
+
+        An optimizer is taken to remember two numbers a parameter, as Adam does.
+        """
+        tensors = sum(tensor.nbytes for tensor in self.network_tensors().values())
+        training = self.config.training
+        copies = training.keep_last + 1 + training.keep_best
+        return tensors + 8 * sum(self.parameters().values()), copies
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint says about the run, as JSON."""
         return {"config": self.config.tree(), "problem": problem_to_json(self.problem)}
 
 
-def assemble(config: RunConfig, registry: Registry) -> Assembly:
+def assemble(config: RunConfig, registry: Registry, *, initialise: bool = True) -> Assembly:
     """Builds everything; whatever can be refused without training is refused here.
+
+    Args:
+        config: what to build.
+        registry: where its parts come from.
+        initialise: begin with ``training.init_from``; not where a checkpoint will say how the networks are.
 
     Raises:
         GenframeError: the sentence says what does not fit.
@@ -133,7 +148,7 @@ def assemble(config: RunConfig, registry: Registry) -> Assembly:
     config = dataclasses.replace(config, training=_settled(config.training, len(train), problem))
     size = math.prod(problem.output.shape)
     compute = Compute.choose(config.training.device, config.training.precision, size)
-    networks, source = _networks(config, builder, problem, compute)
+    networks, source = _networks(config, builder, problem, compute, initialise)
     metrics = builder.metrics()
     if config.training.evaluate_every and not metrics:
         raise ConfigError("--evaluate-every has nothing to measure: name a --metric")
@@ -170,13 +185,13 @@ def _refuse_more_processes() -> None:
 
 
 def _networks(
-    config: RunConfig, builder: Builder, problem: Problem, compute: Compute
+    config: RunConfig, builder: Builder, problem: Problem, compute: Compute, initialise: bool
 ) -> tuple[dict[str, nn.Module], Mapping[str, str]]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_key(config.seed, "initialisation"))
         built = builder.networks(problem)
     source = {}
-    if config.training.init_from:
+    if initialise and config.training.init_from:
         source = begin_with(built, Path(config.training.init_from))
     return {role: compute.place(network) for role, network in built.items()}, source
 

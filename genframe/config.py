@@ -12,6 +12,7 @@ import dataclasses
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ _SINGLE_PARTS: Mapping[str, str] = {
 _MANY_PARTS: Mapping[str, str] = {"metrics": "metric", "observers": "observer"}
 _LENGTHS = ("steps", "epochs", "minutes")
 _OTHER_KEYS = ("recipe", "seed", "training")
+
+#: Tables within tables, beyond which nothing that a part understands is found.
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +133,12 @@ def read_toml(path: Path) -> Tree:
         ConfigError: it cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:  # also of bytes that are no text, and of endless numbers
         raise ConfigError(f"--config {path} cannot be read as TOML: {error}") from None
+    if _is_too_deep(tree):
+        raise ConfigError(f"--config {path} has more than {_DEEPEST} tables within each other, and no part takes that")
+    return tree
 
 
 def assignment(text: str) -> Tree:
@@ -139,10 +146,14 @@ def assignment(text: str) -> Tree:
     path, equals, value = text.partition("=")
     if not equals or not all(path.split(".")):
         raise ConfigError(f"--set takes key.path=value, such as --set noise.dim=64; got {text!r}")
+    if path.count(".") >= _DEEPEST:
+        raise ConfigError(f"--set takes at most {_DEEPEST} keys within each other; got {text!r}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         parsed = value
+    if _is_too_deep(parsed):
+        raise ConfigError(f"--set takes at most {_DEEPEST} tables within each other; got {text!r}")
     return tree_of(path, parsed)
 
 
@@ -150,6 +161,22 @@ def tree_of(path: str, value: Any) -> Tree:
     """``{"a": {"b": value}}`` for the path ``a.b``."""
     key, dot, rest = path.partition(".")
     return {key: tree_of(rest, value) if dot else value}
+
+
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    """The values of a tree by their paths: ``{"a.b": value}``."""
+    if not isinstance(tree, Mapping):
+        return {path: tree}
+    return {key: v for name, each in tree.items() for key, v in leaves(each, f"{path}.{name}".lstrip(".")).items()}
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether tables and lists are within each other more than `_DEEPEST` times; later steps call themselves."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        tables = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        level = list(chain.from_iterable(tables))
+    return bool(level)
 
 
 def _recipe_tree(recipe: RecipeSpec) -> Tree:

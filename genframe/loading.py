@@ -17,7 +17,7 @@ from genframe.errors import CheckpointError, ConfigError, nearest, quoted
 from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.pictures import to_uint8
 from genframe.registry import Registry
-from genframe.rundir.checkpoint import find_checkpoint, load_checkpoint
+from genframe.rundir.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, understood
 from genframe.rundir.directory import drawn_pictures
 from genframe.sampling import Conditions, View, draw, gathered, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
@@ -155,11 +155,11 @@ def load_generator(
     """
     folder, place = find_checkpoint(path), find_device(device)
     checkpoint = load_checkpoint(folder)
-    state = checkpoint.state
-    config = stored(state["config"], registry.find_spec)
+    config = _configuration(checkpoint, folder, registry)
+    with understood(folder):
+        problem = problem_from_json(checkpoint.state["problem"])
     builder = Builder(config, registry)
     algorithm, parts = builder.algorithm(training=False)
-    problem = problem_from_json(state["problem"])
     with torch.random.fork_rng(devices=[]):
         networks = builder.networks(problem)
     for role, network in networks.items():
@@ -174,10 +174,25 @@ def load_generator(
             problem=problem, generator=algorithm.generator(generating), networks=networks, noise=parts.get("noise")
         ),
         conditions=Conditions(problem, below(checkpoint.networks, "examples.")),
-        step=state["step"],
+        step=checkpoint.step,
         digest=checkpoint.digest,
         path=folder,
     )
+
+
+def configuration_of(folder: Path, registry: Registry) -> RunConfig:
+    """The configuration of the run that wrote a checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or damaged.
+        PluginError: a plugin that it was made with is missing.
+    """
+    return _configuration(load_checkpoint(folder), folder, registry)
+
+
+def _configuration(checkpoint: Checkpoint, folder: Path, registry: Registry) -> RunConfig:
+    with understood(folder):
+        return stored(checkpoint.state["config"], registry.find_spec)
 
 
 def begin_with(networks: Mapping[str, nn.Module], path: Path) -> dict[str, str]:

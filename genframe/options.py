@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genframe.config import RunConfig, Tree, read_toml, resolve, tree_of
+from genframe.config import RunConfig, Tree, leaves, read_toml, resolve, tree_of
 from genframe.errors import ConfigError, DataError, nearest, quoted
 from genframe.registry import Registry
 from genframe.specs import DatasetSpec, RecipeSpec
@@ -46,7 +46,11 @@ KEYS: Mapping[str, str] = {
     "regularizer": "regularizers",
     "augmentation": "augmentations",
     "metric": "metrics",
+    "stop_on_collapse": "observers",
 }
+
+#: The observer that ``stop_on_collapse`` is a setting of.
+_MONITOR = "health"
 
 
 def configure(
@@ -71,9 +75,29 @@ def configure(
     if not isinstance(name, str):
         known = quoted(found.spec.name for found in registry.all("recipe"))
         raise ConfigError(f"name a recipe: --plugin RECIPE, or --config FILE with recipe = ...; known are {known}")
-    spec = registry.find("recipe", name).spec
+    return _configured(registry, {**tree, "recipe": name}, options, settings)
+
+
+def _configured(registry: Registry, tree: Tree, options: Mapping[str, Any], settings: Sequence[Tree]) -> RunConfig:
+    """The recipe that `tree` names, then the rest of it, then the options, then single settings."""
+    rest = dict(tree)
+    spec = registry.find("recipe", rest.pop("recipe")).spec
     assert isinstance(spec, RecipeSpec)
-    return resolve(spec, [tree, *trees(options, registry), _together(settings)], registry.find_spec)
+    others = {key: value for key, value in options.items() if key != "stop_on_collapse"}
+    changes = [rest, *trees(others, registry), _together(settings)]
+    config = resolve(spec, changes, registry.find_spec)
+    if not options.get("stop_on_collapse"):
+        return config
+    return resolve(spec, [*changes, _stopping(config)], registry.find_spec)
+
+
+def _stopping(config: RunConfig) -> Tree:
+    """The observers of a configuration, and the monitor among them told to end the run where samples collapse."""
+    observers: list[Tree] = config.tree()["observers"]
+    monitors = [each for each in observers if each["name"].rpartition("/")[2] == _MONITOR]
+    if not monitors:
+        return {"observers": [*observers, {"name": _MONITOR, "stop": True}]}
+    return {"observers": [each | {"stop": True} if each in monitors else each for each in observers]}
 
 
 def configure_resumed(
@@ -83,33 +107,45 @@ def configure_resumed(
     recipe: str | None,
     options: Mapping[str, Any],
     settings: Sequence[Tree] = (),
-) -> tuple[RunConfig, str | None]:
+) -> tuple[RunConfig, str]:
     """The stored configuration of a run that goes on, which wins over the options, except that a run may grow.
 
     Returns:
-        The configuration, and a sentence on what was asked for and does not count.
+        The configuration, and a sentence on what was asked for and does not count; empty if nothing.
 
     Raises:
         ConfigError: the recipe is another one, or an option does not exist.
     """
     before = configure(registry, recipe=recipe, config_file=config_file, options={})
     asked = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
-    old, new = _leaves(before.tree()), _leaves(asked.tree())
+    old, new = leaves(before.tree()), leaves(asked.tree())
     kept = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key not in _LENGTHS]
     length = {key: options.get(key) for key in ("steps", "epochs", "minutes")}
     grown = configure(registry, recipe=recipe, config_file=config_file, options=length)
     if before.training.steps and grown.training.steps and grown.training.steps < before.training.steps:
         kept, grown = [*kept, "training.steps"], before
     if not kept:
-        return grown, None
+        return grown, ""
     said = ", ".join(f"{key} stays {old.get(key)!r}" for key in kept)
     return grown, f"--resume goes by the run's own configuration, and a run may only grow: {said}"
 
 
-def _leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(tree, Mapping):
-        return {path: tree}
-    return {key: v for name, each in tree.items() for key, v in _leaves(each, f"{path}.{name}".lstrip(".")).items()}
+def configure_branch(
+    registry: Registry,
+    origin: RunConfig,
+    *,
+    recipe: str | None,
+    options: Mapping[str, Any],
+    settings: Sequence[Tree] = (),
+) -> RunConfig:
+    """The configuration of a run that begins with the state of another: that one's, with the options over it.
+
+    Raises:
+        ConfigError: the recipe is another one, or something does not fit.
+    """
+    if recipe and recipe != origin.recipe:
+        raise ConfigError(f"--plugin {recipe} and --branch-from a run of '{origin.recipe}' contradict each other")
+    return _configured(registry, origin.tree(), options, settings)
 
 
 def _together(settings: Sequence[Tree]) -> Tree:

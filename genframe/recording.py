@@ -9,7 +9,6 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -17,11 +16,12 @@ import torch
 
 import genframe
 from genframe.assembly import Assembly
-from genframe.errors import ConfigError, DataError, GenframeError
+from genframe.errors import ConfigError, DataError, GenframeError, StorageError
 from genframe.interfaces import Listener, Metric, Monitor, Observer, RunView
 from genframe.resuming import Progress, environment
 from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
-from genframe.rundir.directory import RunDirectory, step_name
+from genframe.rundir.directory import RunDirectory, now, step_name
+from genframe.training.digests import Digests, together
 
 
 class Recorder:
@@ -40,14 +40,10 @@ class Recorder:
         self._progress = progress or Progress()
         self._began = time.monotonic() - self._progress.seconds
         self._content = _description(assembly)
-        if progress:
-            before = directory.read_run()
-            self._content |= {"id": before["id"], "started_at": before["started_at"]}
-            self._content["remarks"] = [each for each in before.get("remarks", ()) if each["step"] <= progress.step]
-            resumed = {"step": progress.step, "at": _now(), "notes": list(progress.notes)}
-            self._content["resumed"] = [*before.get("resumed", ()), resumed]
-            if progress.best:
-                self._content["best"] = dict(progress.best)
+        self._digests = Digests(assembly.trainer)
+        self._content |= self._progress.about
+        if self._progress.best:
+            self._content["best"] = dict(self._progress.best)
         self._measured: tuple[int, dict[str, Any]] = (0, {})
 
     @property
@@ -56,17 +52,24 @@ class Recorder:
         return self._content
 
     def start(self) -> None:
-        """Writes what is known before the first step."""
+        """Writes what is known before the first step; a branch begins with a checkpoint of its own."""
+        step, is_new = self._progress.step, "resumed" not in self._content
+        if step and is_new:
+            self.save(step)
         self._directory.write_config(self._assembly.config.tree())
         self._directory.write_run(self._content)
-        began = f"resumed after step {self._progress.step}" if self._progress.step else "started"
-        self._directory.append_log(" ".join((_now(), began, *self._progress.notes)))
+        if is_new:
+            self._directory.append_digests({"step": step, "tensors": self._digests.names})
+            self._directory.append_digests({"step": step, "digests": self._digests.now()})
+        self._directory.append_log(" ".join((now(), self._beginning(), *self._progress.notes)))
         for observer in self._observers:
             observer.started({**self._content, "directory": self._directory.path})
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """A row of ``metrics.jsonl`` and ``timings.jsonl``."""
-        self._tell(step, values)
+        """A row of ``metrics.jsonl``, of ``digests.jsonl`` and of ``timings.jsonl``."""
+        digests = self._digests.now()
+        self._tell(step, values, digest=together(digests))
+        self._directory.append_digests({"step": step, "digests": digests})
         self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
         monitors = [observer for observer in self._observers if isinstance(observer, Monitor)]
         if monitors:
@@ -106,18 +109,16 @@ class Recorder:
     def save(self, step: int) -> None:
         """A checkpoint of step `step`; older ones make room, the best one stays."""
         assembly = self._assembly
+        further = {"step": step, "environment": environment(assembly), "best": self._content.get("best")}
         content = Checkpoint(
             networks=assembly.network_tensors(),
             training=assembly.trainer.training_tensors(),
-            state=assembly.state()
-            | assembly.trainer.training_state()
-            | {
-                "environment": environment(assembly),
-                "seconds": round(time.monotonic() - self._began, 3),
-                "best": self._content.get("best"),
-            },
+            state=assembly.state() | assembly.trainer.training_state() | further,
+            run=self._content["id"],
+            step=step,
+            seconds=round(time.monotonic() - self._began, 3),
         )
-        save_checkpoint(self._directory.checkpoints, step, self._content["id"], content)
+        save_checkpoint(self._directory.checkpoints, content)
         best = self._content.get("best")
         kept = {step_name(best["step"])} if best else set()
         prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last, kept)
@@ -136,14 +137,18 @@ class Recorder:
             What went wrong in watching and measuring; by then the run itself is safe on disk.
         """
         graphs = self._assembly.trainer.cuda_graphs
-        self._content |= {"status": status, "cuda_graphs": graphs, "finished_at": _now()}
+        self._content |= {"status": status, "cuda_graphs": graphs, "finished_at": now()}
         self._content["timings"]["seconds"] = round(time.monotonic() - self._began, 3)
+        problems: list[Exception] = []
         if reason:
             self._content["reason"] = reason
-        self._directory.write_run(self._content)
-        self._directory.append_log(" ".join([_now(), status, reason]).rstrip())
+        try:
+            self._directory.write_run(self._content)
+            self._directory.append_log(" ".join([now(), status, reason]).rstrip())
+        except StorageError as error:  # a full disk must not hide how the run has ended
+            problems.append(error)
         failed = {name: entry["failed"] for name, entry in self._content["metrics"].items() if "failed" in entry}
-        problems: list[Exception] = [GenframeError(f"metric '{name}' failed: {why}") for name, why in failed.items()]
+        problems += [GenframeError(f"metric '{name}' failed: {why}") for name, why in failed.items()]
         for observer in self._observers:
             try:
                 observer.finished(self._content)
@@ -151,14 +156,21 @@ class Recorder:
                 problems.append(error)
         return problems
 
-    def _tell(self, step: int, values: Mapping[str, float]) -> None:
-        self._directory.append_metrics({"step": step, **values})
+    def _beginning(self) -> str:
+        step = self._progress.step
+        if "resumed" in self._content:
+            return f"resumed after step {step}"
+        origin = self._content.get("branched_from")
+        return f"branched from {origin['checkpoint']} after step {step}" if origin else "started"
+
+    def _tell(self, step: int, values: Mapping[str, float], **further: str) -> None:
+        self._directory.append_metrics({"step": step, **values, **further})
         for observer in self._observers:
             observer.logged(step, values)
 
     def _remark(self, step: int, sentence: str) -> None:
         self._content["remarks"].append({"step": step, "sentence": sentence})
-        self._directory.append_log(f"{_now()} step {step}: {sentence}")
+        self._directory.append_log(f"{now()} step {step}: {sentence}")
         for observer in self._observers:
             if isinstance(observer, Listener):
                 observer.remarked(step, sentence)
@@ -219,12 +231,8 @@ def _description(assembly: Assembly) -> dict[str, Any]:
         "backend": config.training.backend,
         "command": sys.argv,
         "process": {"pid": os.getpid(), "host": platform.node()},
-        "started_at": _now(),
+        "started_at": now(),
         "timings": {},
         "metrics": {},
         "remarks": [],
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

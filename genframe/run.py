@@ -14,16 +14,19 @@ from genframe.config import RunConfig
 from genframe.errors import DivergenceError, GenframeError, StoppedError
 from genframe.interfaces import Observer
 from genframe.kernel_plan import refuse_unfit_backend
+from genframe.planning import Plan
 from genframe.recording import Recorder
 from genframe.registry import Registry
-from genframe.resuming import Progress, clear, has_begun, has_checkpoint
+from genframe.resuming import Progress, branch, clear, has_begun, has_checkpoint
 from genframe.resuming import resume as go_on
 from genframe.rundir import RunDirectory
+from genframe.rundir.directory import NUMBERED
 from genframe.rundir.lock import held
+from genframe.rundir.space import refuse_full_disk
 from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness
 from genframe.training.loop import train
-from genframe.training.signals import stop_on_signals
+from genframe.training.signals import StopRequest, stop_on_signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,37 +52,36 @@ class Run:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def run(
-    config: RunConfig,
-    registry: Registry,
-    *,
-    output_dir: Path | None = None,
-    observers: Sequence[Observer] = (),
-    resume: bool = False,
-) -> Run:
+def run(plan: Plan, registry: Registry, *, output_dir: Path | None = None, observers: Sequence[Observer] = ()) -> Run:
     """Trains, draws pictures, measures, and leaves a run directory.
 
     Args:
-        config: what to run.
+        plan: what to run.
         registry: where its parts come from.
-        output_dir: a folder that is new or empty; by default the next free one under ``runs/``.
+        output_dir: a folder that is new or empty, or that of the run that goes on; by default the next free one under
+            ``runs/``.
         observers: who is told, beside the configuration's own.
-        resume: go on from the newest good checkpoint in `output_dir`; begin there if it has none.
 
     Raises:
         GenframeError: what went wrong; its class says of which kind.
     """
-    backend = config.training.backend
+    config, backend = plan.config, plan.config.training.backend
+    goes_on = plan.resume and output_dir is not None and has_checkpoint(output_dir)
     with kernel_backend(backend):
         refuse_unfit_backend(config, registry)
-        assembly = assemble(config, registry)
-    with _directory(output_dir, config, resume) as directory:
-        progress = go_on(assembly, directory) if has_checkpoint(directory.path) else None
+        assembly = assemble(config, registry, initialise=not (goes_on or plan.branch_from))
+    refuse_full_disk(output_dir or NUMBERED, *assembly.storage())
+    progress = branch(assembly, plan.branch_from) if plan.branch_from and not goes_on else None
+    with _directory(output_dir, config, plan.resume) as directory:
+        if has_checkpoint(directory.path):
+            progress = go_on(assembly, directory)
         recorder = Recorder(assembly, directory, observers, progress)
         threads = cpu_threads(assembly.config.training.threads or 1)
-        with _recorded(recorder) as problems, threads, kernel_backend(backend):
+        with stop_on_signals() as stop, _recorded(recorder) as problems, threads, kernel_backend(backend):
             recorder.start()
-            recorder.conclude(_train(assembly, recorder, progress or Progress()))
+            last = _train(assembly, recorder, progress or Progress(), stop)
+            with stop.at_once():
+                recorder.conclude(last)
     return Run(
         directory=directory.path,
         picture=directory.sample_file("final"),
@@ -108,11 +110,11 @@ def _directory(output_dir: Path | None, config: RunConfig, resume: bool) -> Iter
         yield RunDirectory.create(output_dir, config.recipe, config.data_name)
 
 
-def _train(assembly: Assembly, recorder: Recorder, progress: Progress) -> int:
+def _train(assembly: Assembly, recorder: Recorder, progress: Progress, stop: StopRequest) -> int:
     training = assembly.config.training
     seed, workers = assembly.config.seed, training.workers
     stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers, first=progress.step)
-    with stop_on_signals() as stop, reading_errors(), private_randomness(assembly.compute.device):
+    with reading_errors(), private_randomness(assembly.compute.device):
         return train(assembly.trainer, stream, training, recorder, stop, first=progress.step, seconds=progress.seconds)
 
 

@@ -48,7 +48,7 @@ def test_a_run_leaves_pictures_figures_and_checkpoints(cli: Any) -> None:
     assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step-00000004", "step-00000006"]
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6]
-    assert set(rows[0]) == {"step", "critic_loss", "generator_loss", "real_logit", "fake_logit"}
+    assert set(rows[0]) == {"step", "critic_loss", "generator_loss", "real_logit", "fake_logit", "digest"}
     summary = json.loads((run / "run.json").read_text())
     assert (summary["status"], summary["samples"]) == ("finished", {"train": 1500, "heldout": 297})
     assert set(summary["metrics"]) == {"nn1", "label-accuracy"}

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sample": ("genframe.cli.sample:sample", "Draw samples from a run, by class, seed and index"),
     "visualize": ("genframe.cli.visualize:visualize", "Draw a picture of a run with any visualizer"),
     "evaluate": ("genframe.cli.evaluate:evaluate", "Measure a run with any metric"),
+    "diff": ("genframe.cli.diff:diff", "Say where two runs part: settings, step, tensors"),
     "data": ("genframe.cli.data:data", "List datasets, look into one"),
     "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show one part"),
     "kernels": ("genframe.cli.kernels:kernels", "Say which backend serves each layer, measure which is the fastest"),
@@ -31,6 +32,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 _DEFECT, _USAGE, _INTERRUPTED, _PIPE_CLOSED = 1, 2, 130, 141
+
+#: Of a longer sentence the middle is left out: it quotes what somebody gave, and nobody reads a megabyte of that.
+_LONGEST = 2000
 
 
 class _LazyGroup(click.Group):
@@ -123,5 +127,9 @@ def _stdout_is_closed() -> bool:
 
 
 def _tell(sentence: str, code: int) -> int:
-    print(f"genframe: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201
+    """Prints one line of characters that move no cursor and change no colour."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    print(f"genframe: {line}", file=sys.stderr)  # noqa: T201
     return code

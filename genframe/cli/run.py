@@ -40,6 +40,9 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--metric", multiple=True, metavar="NAME", help="Measured at the end (repeatable)")
 @click.option("--evaluate-every", type=int, metavar="STEPS", help="Measure in the course of the run, too")
 @click.option("--keep-best", is_flag=True, default=None, help="Keep the checkpoint that the first metric found best")
+@click.option(
+    "--stop-on-collapse", is_flag=True, default=None, help="End the run where samples stop differing (exit 6)"
+)
 @click.option("--device", metavar="auto|cpu|cuda[:N]")
 @click.option("--precision", metavar="auto|float32|bfloat16")
 @click.option("--backend", metavar="auto|torch|triton|NAME", help="The kernels of the networks' blocks")
@@ -50,6 +53,10 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--keep-last", type=int, help="How many checkpoints to keep (at least 2)")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Default: runs/<recipe>-<data>-NNNN")
 @click.option("--resume", is_flag=True, help="Go on in --output-dir; start where it has no checkpoint")
+@click.option(
+    "--branch-from", type=click.Path(path_type=Path), metavar="RUN", help="Begin with another run's exact state"
+)
+@click.option("--at", type=int, metavar="STEP", help="Of --branch-from: which checkpoint (default: the newest)")
 @PLUGINS_DIR
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the networks, train nothing")
 def run(
@@ -59,6 +66,8 @@ def run(
     output_dir: Path | None,
     plugins_dirs: tuple[Path, ...],
     resume: bool,
+    branch_from: Path | None,
+    at: int | None,
     dry_run: bool,
     **options: Any,
 ) -> None:
@@ -69,33 +78,36 @@ def run(
     genframe run --plugin cdcgan --data pictures.npz --steps 3000 --seed 1
     genframe run --config runs/cdcgan-digits-0001/config.toml
     genframe run --resume --output-dir runs/cdcgan-digits-0001 --steps 3000
+    genframe run --branch-from runs/cdcgan-digits-0001 --at 1000 --lr 0.0005
     """
     from genframe.config import assignment
-    from genframe.errors import ConfigError
-    from genframe.options import configure, configure_resumed
+    from genframe.planning import plan
     from genframe.registry import load_registry
 
     registry = load_registry(plugins_dirs)
-    settings = [assignment(text) for text in assignments]
-    if resume and output_dir is None:
-        raise ConfigError("--resume needs the run directory: give --output-dir")
-    stored = output_dir / "config.toml" if resume and output_dir else None
-    if stored and stored.is_file():
-        config, note = configure_resumed(registry, stored, recipe=recipe, options=options, settings=settings)
-        if note:
-            click.echo(f"genframe: {note}", err=True)
-    else:
-        config = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
+    planned = plan(
+        registry,
+        recipe=recipe,
+        options=options,
+        settings=[assignment(text) for text in assignments],
+        config_file=config_file,
+        output_dir=output_dir,
+        resume=resume,
+        branch_from=branch_from,
+        at=at,
+    )
+    if planned.note:
+        click.echo(f"genframe: {planned.note}", err=True)
     if dry_run:
         from genframe.cli.dry_run import describe
 
-        click.echo(describe(config, registry))
+        click.echo(describe(planned.config, registry))
         return
     from genframe.cli.display import Display
     from genframe.run import run as execute
 
     with Display(registry, plugins_dirs) as display:
-        finished = execute(config, registry, output_dir=output_dir, observers=[display], resume=resume)
+        finished = execute(planned, registry, output_dir=output_dir, observers=[display])
     display.summarise(finished)
     for problem in finished.problems:
         raise problem

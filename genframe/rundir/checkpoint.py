@@ -10,18 +10,19 @@ step-00000500/
                          part.NAME.KEY: numbers of the algorithm and of its parts
   training.safetensors   ROLE.INDEX.KEY: what the optimizers remember
   state.json             step, configuration, problem, optimizers' settings, versions
-  manifest.json          the size and the SHA-256 of each, and of itself
+  manifest.json          the size and the SHA-256 of each, and of itself; see `genframe.rundir.manifest`
 ```
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,12 @@ from torch import Tensor
 
 from genframe.errors import CheckpointError
 from genframe.rundir.directory import step_name
-from genframe.rundir.files import storage_errors, sync_directory
-
-#: The version of this layout.
-SCHEMA = 1
+from genframe.rundir.files import storage_errors, sync_directory, write_durably
+from genframe.rundir.manifest import MANIFEST, Entry, Manifest, entry_of, json_bytes
+from genframe.rundir.migrations import SCHEMA, migrated
 
 _FILES = ("networks.safetensors", "training.safetensors", "state.json")
-_NAME = re.compile(r"step-\d{8,}")
+_NAME = re.compile(r"step-[0-9]{8,18}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +49,18 @@ class Checkpoint:
         networks: tensors that sampling needs, by name.
         training: tensors that only further training needs, by name.
         state: JSON.
+        run: the run's id.
+        step: after how many steps.
+        seconds: how long the run had trained by then.
         digest: SHA-256 of the networks' file: equal networks have equal digests.
     """
 
     networks: Mapping[str, Tensor]
     training: Mapping[str, Tensor]
     state: Mapping[str, Any]
+    run: str
+    step: int
+    seconds: float = 0.0
     digest: str = ""
 
 
@@ -63,24 +69,30 @@ def networks_digest(networks: Mapping[str, Tensor]) -> str:
     return hashlib.sha256(save(_contiguous(networks))).hexdigest()
 
 
-def save_checkpoint(root: Path, step: int, run_id: str, content: Checkpoint) -> None:
+def save_checkpoint(root: Path, content: Checkpoint) -> None:
     """Writes ``root/step-N``.
 
     Raises:
         StorageError: the disk refuses; what was there before is untouched and no temporary file stays.
     """
+    target = root / step_name(content.step)
+    temporary = _aside(target)
     payloads = {
         "networks.safetensors": save(_contiguous(content.networks)),
         "training.safetensors": save(_contiguous(content.training)),
-        "state.json": _json({"schema": SCHEMA, "step": step, **content.state}),
+        "state.json": json_bytes(content.state),
     }
-    payloads["manifest.json"] = _manifest(payloads, step, run_id)
-    target, temporary = root / step_name(step), root / f".{step_name(step)}.{os.getpid()}.tmp"
     with storage_errors(target):
         try:
-            _write_folder(temporary, payloads)
-            if target.exists():
-                shutil.rmtree(target)
+            temporary.mkdir()
+            with ThreadPoolExecutor(len(payloads)) as pool:  # digests and disks keep no one else waiting
+                entries = pool.map(lambda name: _written(temporary / name, payloads[name]), payloads)
+                files = dict(zip(payloads, entries, strict=True))
+            manifest = Manifest(schema=SCHEMA, run=content.run, step=content.step, seconds=content.seconds, files=files)
+            write_durably(temporary / MANIFEST, manifest.to_bytes())
+            sync_directory(temporary)
+            if target.is_dir():
+                _delete(target)
             os.rename(temporary, target)
             sync_directory(root)
         finally:
@@ -97,16 +109,39 @@ def load_checkpoint(path: Path, *, training: bool = False) -> Checkpoint:
     Raises:
         CheckpointError: a file is missing, damaged or of another version; the sentence names it.
     """
-    digests = _verified_manifest(path)
-    state = json.loads(_verified(path / "state.json", digests))
-    if state["schema"] != SCHEMA:
-        raise CheckpointError(f"{path} is written in layout {state['schema']}, and this genframe reads layout {SCHEMA}")
+    manifest = Manifest.read(path)
+    if manifest.schema > SCHEMA:
+        raise CheckpointError(
+            f"{path} is written in layout {manifest.schema}, and this genframe reads layouts up to {SCHEMA}: "
+            "update genframe"
+        )
+    if set(manifest.files) != set(_FILES):
+        raise CheckpointError(f"{path / MANIFEST} is damaged: it lists other files than a checkpoint has")
+    if _NAME.fullmatch(path.name) and path.name != step_name(manifest.step):
+        raise CheckpointError(f"{path} holds step {manifest.step}: it has been renamed, or another's files lie in it")
     return Checkpoint(
-        networks=_tensors(path / "networks.safetensors", digests),
-        training=_tensors(path / "training.safetensors", digests) if training else {},
-        state=state,
-        digest=digests["networks.safetensors"]["sha256"],
+        networks=_tensors(path / "networks.safetensors", manifest),
+        training=_tensors(path / "training.safetensors", manifest) if training else {},
+        state=migrated(manifest.verified_json(path / "state.json"), manifest.schema),
+        run=manifest.run,
+        step=manifest.step,
+        seconds=manifest.seconds,
+        digest=manifest.files["networks.safetensors"].sha256,
     )
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """While the state of a checkpoint is read: what is missing or of another kind there is the checkpoint's fault.
+
+    Raises:
+        CheckpointError: something is.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise CheckpointError(f"{path / 'state.json'} does not say what a checkpoint says ({said})") from None
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -115,10 +150,10 @@ def find_checkpoint(path: Path) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    if (path / "manifest.json").is_file():
+    if (path / MANIFEST).is_file():
         return path
     if _NAME.fullmatch(path.name) and path.is_dir():
-        raise CheckpointError(f"{path} is not a complete checkpoint: manifest.json is missing")
+        raise CheckpointError(f"{path} is not a complete checkpoint: {MANIFEST} is missing")
     complete = complete_checkpoints(path / "checkpoints")
     if not complete:
         reason = "there is no such folder" if not path.exists() else "it holds no complete checkpoint"
@@ -126,11 +161,27 @@ def find_checkpoint(path: Path) -> Path:
     return complete[-1]
 
 
+def checkpoint_at(path: Path, step: int | None) -> Path:
+    """The checkpoint folder of step `step` of a run directory; None means what `find_checkpoint` finds.
+
+    Raises:
+        CheckpointError: there is none; the sentence says which there are.
+    """
+    if step is None:
+        return find_checkpoint(path)
+    found = complete_checkpoints(path / "checkpoints")
+    for each in found:
+        if each.name == step_name(step):
+            return each
+    steps = ", ".join(each.name.removeprefix("step-").lstrip("0") for each in found) or "none"
+    raise CheckpointError(f"{path} has no complete checkpoint of step {step}; there are: {steps}")
+
+
 def complete_checkpoints(root: Path) -> list[Path]:
     """The complete checkpoints in a folder, oldest first."""
     if not root.is_dir():
         return []
-    found = [each for each in root.iterdir() if _NAME.fullmatch(each.name) and (each / "manifest.json").is_file()]
+    found = [each for each in root.iterdir() if _NAME.fullmatch(each.name) and (each / MANIFEST).is_file()]
     return sorted(found, key=lambda each: int(each.name.removeprefix("step-")))
 
 
@@ -138,7 +189,7 @@ def prune_checkpoints(root: Path, keep: int, kept: Collection[str] = ()) -> None
     """Deletes the oldest complete checkpoints until `keep` are left, beside those whose names are in `kept`."""
     for path in [path for path in complete_checkpoints(root)[:-keep] if path.name not in kept]:
         with storage_errors(path):
-            shutil.rmtree(path)
+            _delete(path)
 
 
 def sweep(root: Path) -> None:
@@ -153,62 +204,25 @@ def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+def _aside(path: Path) -> Path:
+    """Where what is not, or no longer, a checkpoint lies; `sweep` knows it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _manifest(payloads: Mapping[str, bytes], step: int, run_id: str) -> bytes:
-    files = {name: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for name, body in payloads.items()}
-    manifest = {"schema": SCHEMA, "run": run_id, "step": step, "files": files}
-    return _json(manifest | {"sha256": _own_digest(manifest)})
+def _written(file: Path, body: bytes) -> Entry:
+    write_durably(file, body)
+    return entry_of(body)
 
 
-def _own_digest(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_json({key: value for key, value in manifest.items() if key != "sha256"})).hexdigest()
+def _delete(path: Path) -> None:
+    """A folder of a checkpoint's name is whole or gone, also if the process is killed in the midst of this."""
+    gone = path.with_name(f".{path.name}.{os.getpid()}.gone.tmp")
+    os.rename(path, gone)
+    shutil.rmtree(gone)
 
 
-def _write_folder(folder: Path, payloads: Mapping[str, bytes]) -> None:
-    folder.mkdir()
-    for name, body in payloads.items():
-        with open(folder / name, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-    sync_directory(folder)
-
-
-def _verified_manifest(path: Path) -> Mapping[str, Any]:
-    file = path / "manifest.json"
-    body = _read(file)
+def _tensors(file: Path, manifest: Manifest) -> dict[str, Tensor]:
     try:
-        manifest = json.loads(body)
-        files, digest = manifest["files"], manifest["sha256"]
-        complete = set(files) == set(_FILES) and all({"bytes", "sha256"} <= set(each) for each in files.values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{file} is damaged: it is not a manifest") from None
-    if body != _json(manifest) or digest != _own_digest(manifest) or not complete:
-        raise CheckpointError(f"{file} is damaged: its digest does not match")
-    return dict(files)
-
-
-def _verified(file: Path, digests: Mapping[str, Any]) -> bytes:
-    body, expected = _read(file), digests[file.name]
-    if len(body) != expected["bytes"]:
-        raise CheckpointError(f"{file} is damaged: it has {len(body)} bytes and the manifest says {expected['bytes']}")
-    if hashlib.sha256(body).hexdigest() != expected["sha256"]:
-        raise CheckpointError(f"{file} is damaged: digest mismatch")
-    return body
-
-
-def _tensors(file: Path, digests: Mapping[str, Any]) -> dict[str, Tensor]:
-    try:
-        return load(_verified(file, digests))
+        return load(manifest.verified(file))
     except SafetensorError as error:
         raise CheckpointError(f"{file} cannot be read: {error}") from None
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None

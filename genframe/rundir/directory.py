@@ -4,6 +4,7 @@
 config.toml      the whole configuration; ``genframe run --config`` replays it
 run.json         status, versions, device, timings, final figures
 metrics.jsonl    one JSON object a logged step; no times in it, so that equal runs give equal bytes
+digests.jsonl    for each logged step a digest of every tensor; see `genframe.training.digests`
 timings.jsonl    what depends on the clock
 log.txt          what the run said
 samples/         pictures
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ from genframe.config import Tree
 from genframe.errors import CheckpointError, StorageError
 from genframe.rundir.files import storage_errors, write_atomically
 from genframe.rundir.lock import LOCK
+
+#: Where runs lie that are given no folder.
+NUMBERED = Path("runs")
 
 
 class RunDirectory:
@@ -81,23 +86,37 @@ class RunDirectory:
             CheckpointError: it cannot be read.
         """
         try:
-            content: dict[str, Any] = json.loads(self.run_file.read_text())
-        except (OSError, ValueError) as error:
+            content = json.loads(self.run_file.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{self.run_file} cannot be read: {error}") from None
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{self.run_file} cannot be read: it is not a JSON object")
         return content
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``metrics.jsonl``."""
         self._append("metrics.jsonl", json.dumps(row))
 
-    def keep_rows(self, name: str, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
-        """Keeps the rows of a file of JSON lines that are wanted; a last line that was cut off goes, too."""
+    def keep_rows(self, name: str, last: int) -> int:
+        """Keeps the rows of a file of JSON lines up to step `last`; a last line that was cut off goes, too.
+
+        Returns:
+            How many other lines could not be read; they go as well.
+        """
         path = self.path / name
         if not path.exists():
-            return
-        lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith(b"\n") and wanted(json.loads(line))]
+            return 0
+        with storage_errors(path):
+            lines = path.read_bytes().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        steps = [_step_of(line) for line in whole]
+        kept = [line for line, step in zip(whole, steps, strict=True) if step is not None and step <= last]
         write_atomically(path, b"".join(kept))
+        return steps.count(None)
+
+    def append_digests(self, row: Mapping[str, Any]) -> None:
+        """Adds a row to ``digests.jsonl``."""
+        self._append("digests.jsonl", json.dumps(row))
 
     def append_timings(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``timings.jsonl``."""
@@ -117,6 +136,19 @@ class RunDirectory:
             file.write(line + "\n")
 
 
+def _step_of(line: bytes) -> int | None:
+    """The step of a row; None if it is not one."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def now() -> str:
+    """The time in UTC, to the second, as everything in a run directory has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def step_name(step: int) -> str:
     """``step-00000500`` for step 500."""
     return f"step-{step:08d}"
@@ -129,7 +161,7 @@ def drawn_pictures(samples: Path) -> list[Path]:
 
 
 def _numbered(recipe: str, data: str) -> Path:
-    root = Path("runs")
+    root = NUMBERED
     stem = re.sub(r"[^\w.-]+", "-", f"{recipe}-{data}".lower()).strip("-.")
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from genframe.errors import StoppedError
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
 
 
@@ -21,6 +23,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.name: str | None = None
+        self._at_once = False
 
     @property
     def exit_code(self) -> int:
@@ -32,6 +35,29 @@ class StopRequest:
         first, self.name = self.name is None, signal.Signals(number).name
         if not first:
             os._exit(self.exit_code)
+        self._stop_at_once()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within, nothing is left to be saved: a request, also one that has come before, stops the run where it is.
+
+        Raises:
+            StoppedError: there is one.
+        """
+        self._at_once = True
+        try:
+            self._stop_at_once()
+            yield
+        finally:
+            self._at_once = False
+
+    def _stop_at_once(self) -> None:
+        if self._at_once and self.name:
+            raise StoppedError(
+                f"stopped by {self.name} after the last step, which is saved; --resume draws and measures what is "
+                "missing",
+                self.exit_code,
+            )
 
 
 @contextmanager

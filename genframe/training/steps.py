@@ -247,6 +247,15 @@ def diverged(finite_loss: bool, roles: Sequence[str], number: int) -> Divergence
     )
 
 
+def not_finite(names: Sequence[str]) -> DivergenceError:
+    """In words, for tensors of these names."""
+    more = f" and {len(names) - 1} others" if len(names) > 1 else ""
+    return DivergenceError(
+        f"training diverged: '{names[0]}'{more} holds numbers that are no longer finite, and the steps since the last "
+        "checkpoint are not kept; a smaller --lr is the first thing to try"
+    )
+
+
 def _last(values: Sequence[object]) -> int:
     if len(values) > _SLOTS:
         raise NotReplayableError(f"more than {_SLOTS} numbers differ from step to step")
