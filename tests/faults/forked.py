@@ -54,6 +54,19 @@ def command_that_dies(words: list[str], log: str, function: str, call: int, afte
     main(words)
 
 
+def command_that_waits(words: list[str], log: str, function: str) -> None:
+    """The same, and at the first call of a function it says so and waits for a signal to end it."""
+    _print_to(log)
+    module, _, name = function.rpartition(".")
+
+    def waits(*_arguments: Any, **_keywords: Any) -> Any:
+        print("waits", flush=True)
+        time.sleep(60)
+
+    setattr(pkgutil.resolve_name(module), name, waits)
+    main(words)
+
+
 def command_on_small_disk(words: list[str], log: str, size: int, left: int, report: str) -> None:
     """The same on a file system of its own, which somebody fills up to `left` bytes after the first checkpoint.
 
