@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_cases import NETWORKS, TINY, Case, Network, cases, floor
+from gpu_cases import NETWORKS, RECOMPUTING, TINY, Case, Network, cases, floor
 from torch import Tensor, nn
 
 from genframe.assembly import Assembly, assemble
@@ -47,7 +47,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = ("tests/kernels", "tests/training/test_replay.py", "tests/test_kernels_command.py")
 CLASSES = 10
 #: Variants whose training steps are CUDA graphs.
-REPLAYED = ("graphs", "triton", "hybrid")
+REPLAYED = ("graphs", "triton", "hybrid", *RECOMPUTING)
 
 
 class HybridOrTorch:
@@ -88,7 +88,8 @@ class Bench:
         if self.device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        backend = case.variant if case.variant in ("triton", "hybrid") else "torch"
+        named = case.variant.partition(" ")[0]
+        backend = named if named in ("triton", "hybrid") else "torch"
         if backend == "hybrid" and case.question != "layer":
             backend = "hybrid or torch"
         try:
@@ -205,7 +206,12 @@ class Bench:
             "precision": precision,
             "steps": 1000,
         }
-        settings = (*network.settings, "metrics=[]", f"training.cuda_graphs={str(replayed).lower()}")
+        settings = (
+            *network.settings,
+            "metrics=[]",
+            f"training.cuda_graphs={str(replayed).lower()}",
+            f"training.recompute_activations={str(case.variant in RECOMPUTING).lower()}",
+        )
         registry = load_registry([])
         config = configure(
             registry, recipe=network.recipe, options=options, settings=[assignment(text) for text in settings]

@@ -33,6 +33,9 @@ NETWORKS = {
 }
 TINY = {"tiny": Network("cdcgan", (8, 8, 1), ("architecture.width=4", "architecture.hidden=8"))}
 
+#: Variants of a step that recompute activations: as "graphs" and as "triton" without this; compare the peaks of memory.
+RECOMPUTING = ("graphs + recompute", "triton + recompute")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -65,7 +68,7 @@ def cases(networks: Mapping[str, Network], sizes: tuple[int, ...], layers: Calla
     simple = {
         "generator": ("eager", "channels_last", "graphs", "triton"),
         "forward": ("eager", "channels_last", "triton", "hybrid"),
-        "step": ("eager", "channels_last", "graphs", "triton", "hybrid"),
+        "step": ("eager", "channels_last", "graphs", "triton", "hybrid", *RECOMPUTING),
     }
     for variants in (simple, dict.fromkeys(simple, ("compile", "compile + graphs"))):
         for precision in precisions:

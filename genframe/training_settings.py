@@ -82,6 +82,8 @@ class TrainingSettings:
         backend: the kernels of the networks' blocks: ``torch``, ``triton``, ``hybrid`` or another's. ``auto`` is torch
             wherever nothing was measured to be faster.
         cuda_graphs: whether a GPU's steps are recorded and replayed where they can be; the losses are the same.
+        recompute_activations: whether the backward computes activations again instead of keeping them: about half
+            of what it keeps is saved, and no bit of the gradients changes.
         threads: of a run on the CPU. None decides by the size of the samples; what was decided is written down, since
             equal bytes need an equal number.
         workers: processes that read data; 0 reads in the training process.
@@ -104,6 +106,7 @@ class TrainingSettings:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     backend: str = "auto"
     cuda_graphs: bool = True
+    recompute_activations: bool = False
     threads: int | None = None
     workers: int = 0
     log_every: int = 25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +17,9 @@ from genframe.training.averages import Averages
 from genframe.training.device import Compute
 from genframe.training.replay import Steps, unfused
 from genframe.training.schedules import Schedules
-from genframe.training.steps import TrainingStep
+from genframe.training.steps import TrainingStep, not_finite
 from genframe.training_settings import TrainingSettings
+from genframe_kernels import recompute_activations
 
 
 class Trainer:
@@ -54,6 +56,7 @@ class Trainer:
         self._algorithm = algorithm
         self._fields = dict(fields)
         self._compute = compute
+        self._recompute = settings.recompute_activations
         self._seed = seed
 
     def step(self, number: int, batch: Batch, progress: float = 0.0) -> Mapping[str, Tensor]:
@@ -71,12 +74,17 @@ class Trainer:
         return self._steps.make(number, {name: batch[name] for name in self._fields})
 
     def check(self) -> None:
-        """Before anything of a step is kept: whether the steps so far were finite.
+        """Before anything of a step is kept: whether the steps so far, and all that they have made, are finite.
 
         Raises:
-            DivergenceError: one was not.
+            DivergenceError: something is not.
         """
         self._steps.check()
+        named = {name: value for name, value in self.network_tensors().items() if value.is_floating_point()}
+        norms = torch.stack(torch._foreach_norm(list(named.values()), math.inf))
+        if not math.isfinite(norms.sum().item()):
+            finite = torch.isfinite(norms).tolist()
+            raise not_finite([name for name, good in zip(named, finite, strict=True) if not good])
 
     @property
     def obstacle(self) -> str | None:
@@ -91,7 +99,7 @@ class Trainer:
     def run(self, batch: Batch, step: TrainingStep) -> Mapping[str, Tensor]:
         """The work of a step; see `genframe.training.replay.Replayable`."""
         prepared = self._compute.prepare(batch, self._fields)
-        with self._compute.autocast():
+        with self._compute.autocast(), recompute_activations(self._recompute):
             values = self._algorithm.step(self.networks, prepared, step)
         for role in self.averages.networks.keys() - self.optimizers.keys():
             self.averages.copy(role)

@@ -14,6 +14,7 @@ from genframe_kernels.blocks import (
 from genframe_kernels.dispatch import UnsupportedError, asked, choose, register_backend, set_backend, use_backend
 from genframe_kernels.functional import Norm, conv_block, conv_transpose_block
 from genframe_kernels.inference import compile_inference
+from genframe_kernels.recompute import recompute_activations
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "conv_transpose_block",
     "flatten",
     "linear",
+    "recompute_activations",
     "register_backend",
     "set_backend",
     "use_backend",

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from genframe_kernels.calls import Call, Pair, Tensors
+from genframe_kernels.recompute import Recomputation, input_recomputed, recomputes
 
 
 def linear(x_BC: Tensor, weight: Tensor, bias: Tensor | None = None, labels_BK: Tensor | None = None) -> Tensor:
@@ -110,17 +111,22 @@ def conv_transpose(
     return _with_labels(y_BOHW, labels_BK, weight_y, reach_1THW)
 
 
-def activated(u: Tensor, activation: str, slope: float) -> Tensor:
-    """``relu``, ``leaky_relu`` of this slope, ``tanh``, ``sigmoid`` or ``none``."""
+def activated(u: Tensor, activation: str, slope: float, *, in_place: bool = False) -> Tensor:
+    """``relu``, ``leaky_relu`` of this slope, ``tanh``, ``sigmoid`` or ``none``; `in_place` writes over `u`."""
     if activation == "leaky_relu":
-        return F.leaky_relu(u, slope)
-    return u if activation == "none" else _ACTIVATIONS[activation](u)
+        return F.leaky_relu(u, slope, in_place)
+    return u if activation == "none" else (_IN_PLACE if in_place else _ACTIVATIONS)[activation](u)
 
 
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+}
+_IN_PLACE: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu_,
+    "tanh": torch.tanh_,
+    "sigmoid": torch.sigmoid_,
 }
 
 
@@ -153,22 +159,47 @@ def block(call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> 
 
 
 def normalised(call: Call, y: Tensor, tensors: Tensors) -> Tensor:
-    """The norm and the activation behind an operation."""
-    if call.norm != "none":
+    """The norm and the activation behind an operation; without a norm it may write over `y`."""
+    if call.norm == "none":
+        u = y
+    else:
         running = (tensors.mean, tensors.variance)
         affine = (tensors.gain, tensors.shift)
-        y = F.batch_norm(y, *running, *affine, call.norm == "batch", tensors.momentum, tensors.eps)
-    return activated(y, call.activation, call.slope)
+        u = F.batch_norm(y, *running, *affine, call.norm == "batch", tensors.momentum, tensors.eps)
+    # Autograd then keeps the result alone, which the next block keeps too. Of a view it would keep copies, and from
+    # the result of a falling slope it cannot tell the sign of what was there.
+    in_place = not torch.compiler.is_compiling() and not u._is_view() and call.slope >= 0
+    if call.norm == "none" or not in_place or not recomputes(u):
+        return activated(u, call.activation, call.slope, in_place=in_place)
+    recomputation = _recomputation(call, y, tensors)
+    with recomputation.instead_of(u):
+        return recomputation.attach(activated(u, call.activation, call.slope, in_place=True))
+
+
+def _recomputation(call: Call, y: Tensor, tensors: Tensors) -> Recomputation:
+    """Makes the output of `normalised` again."""
+    by_batch = call.norm == "batch"
+
+    def make(y: Tensor, gain: Tensor | None, shift: Tensor | None, *_: Tensor | None) -> Tensor:
+        # Copies, since those of the block do not move a second time. They have to be there even where only the batch's
+        # statistics count: on a CPU it depends on them in which type these are held.
+        mean, variance = (each if each is None else each.clone() for each in (tensors.mean, tensors.variance))
+        u = F.batch_norm(y, mean, variance, gain, shift, by_batch, 0.0, tensors.eps)
+        return activated(u, call.activation, call.slope, in_place=True)
+
+    fixed = () if by_batch else (tensors.mean, tensors.variance)
+    return Recomputation(make, y, tensors.gain, tensors.shift, *fixed)
 
 
 def operation(call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
     """The operation of `call` alone."""
-    if call.operation == "linear":
-        return linear(x, tensors.weight, tensors.bias, labels_BK)
     ends = {"stride": call.stride, "padding": call.padding, "end_padding": call.end_padding}
-    if call.operation == "conv":
-        return conv(x, tensors.weight, tensors.bias, labels_BK, **ends)
-    return conv_transpose(x, tensors.weight, tensors.bias, labels_BK, **ends, output_padding=call.output_padding)
+    with input_recomputed(x):
+        if call.operation == "linear":
+            return linear(x, tensors.weight, tensors.bias, labels_BK)
+        if call.operation == "conv":
+            return conv(x, tensors.weight, tensors.bias, labels_BK, **ends)
+        return conv_transpose(x, tensors.weight, tensors.bias, labels_BK, **ends, output_padding=call.output_padding)
 
 
 def _divided(weight: Tensor, x: Tensor, dim: int) -> tuple[Tensor, Tensor]:

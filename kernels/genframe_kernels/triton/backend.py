@@ -10,6 +10,7 @@ from torch import Tensor
 from genframe_kernels import reference
 from genframe_kernels.calls import Call, Pair, Tensors
 from genframe_kernels.dispatch import Prepared
+from genframe_kernels.recompute import input_recomputed
 from genframe_kernels.triton import interpreted, launch, operators
 from genframe_kernels.triton.library import convolved
 from genframe_kernels.triton.packing import packed_thin
@@ -31,24 +32,28 @@ class Triton:
         weights = _weights(call, tensors)
         x, table = _entering(call, x, labels_BK, weights)
         weight, place, size = weights.features, _place(call), call.out_size
-        y: Tensor
+        z: Tensor
         precision = _precision(call)
         act = (call.activation, call.slope)
-        if call.norm == "none":
-            y = operators.conv_act(x, weight, table, None, None, tensors.bias, *place, *act, precision)
-        elif call.norm == "batch":
-            affine = (tensors.gain, tensors.shift)
-            y, _, mean, variance = operators.conv_norm_act(
-                x, weight, table, None, tensors.bias, *affine, *place, *act, tensors.eps, precision
-            )
-            _remember(tensors, mean, variance, call.batch * size[0] * size[1])
-        elif call.gradient:
-            y = operators.conv_act(x, weight, table, None, None, tensors.bias, *place, "none", call.slope, precision)
-            y = reference.normalised(call, y, tensors)
-        else:
-            scale, shift = folded(tensors)
-            y = operators.conv_act(x, weight, table, None, scale, shift, *place, *act, precision)
-        return y.flatten(1) if call.operation == "linear" else y
+        with input_recomputed(x):
+            if call.norm == "none":
+                z = operators.conv_act(x, weight, table, None, None, tensors.bias, *place, *act, precision)
+            elif call.norm == "batch":
+                affine = (tensors.gain, tensors.shift)
+                z, y, mean, variance = operators.conv_norm_act(
+                    x, weight, table, None, tensors.bias, *affine, *place, *act, tensors.eps, precision
+                )
+                _remember(tensors, mean, variance, call.batch * size[0] * size[1])
+                z = operators.recomputable(z, y, mean, variance, *affine, *act, tensors.eps)
+            elif call.gradient:
+                y = operators.conv_act(
+                    x, weight, table, None, None, tensors.bias, *place, "none", call.slope, precision
+                )
+                z = reference.normalised(call, y, tensors)
+            else:
+                scale, shift = folded(tensors)
+                z = operators.conv_act(x, weight, table, None, scale, shift, *place, *act, precision)
+        return z.flatten(1) if call.operation == "linear" else z
 
     def prepare(self, call: Call, tensors: Tensors) -> Prepared:
         """The block for inference: norm folded, weight packed, labels' reach known."""
@@ -89,10 +94,11 @@ class Hybrid:
     def run(self, call: Call, x: Tensor, tensors: Tensors, labels_BK: Tensor | None) -> Tensor:
         """Operation, norm and activation."""
         y = reference.operation(call, x, tensors, labels_BK)
+        affine, act = (tensors.gain, tensors.shift), (call.activation, call.slope)
         z: Tensor
-        z, mean, variance = operators.norm_act(y, tensors.gain, tensors.shift, call.activation, call.slope, tensors.eps)
+        z, mean, variance = operators.norm_act(y, *affine, *act, tensors.eps)
         _remember(tensors, mean, variance, call.batch * call.out_size[0] * call.out_size[1])
-        return z
+        return operators.recomputable(z, y, mean, variance, *affine, *act, tensors.eps)
 
 
 class _Weights(NamedTuple):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from genframe_kernels.recompute import Recomputation, recomputes
 from genframe_kernels.reference import activated
 from genframe_kernels.triton import launch
 from genframe_kernels.triton.launch import Epilogue, Norm
@@ -123,6 +124,25 @@ def norm_act_backward(
 @norm_act_backward.register_fake
 def _(dz: Tensor, y: Tensor, mean: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _dense(y), torch.empty_like(mean), torch.empty_like(mean)
+
+
+def recomputable(
+    z: Tensor,
+    y: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    gain: Tensor | None,
+    shift: Tensor | None,
+    activation: str,
+    slope: float,
+    eps: float,
+) -> Tensor:
+    """`z`, which `conv_norm_act` or `norm_act` made of `y`; where activations are recomputed, it knows how."""
+
+    def make(y: Tensor, mean: Tensor, variance: Tensor, gain: Tensor | None, shift: Tensor | None) -> Tensor:
+        return launch.normalise(y, Norm(mean, variance, _full(gain), _full(shift), eps, activation, slope))
+
+    return Recomputation(make, y, mean, variance, gain, shift).attach(z) if recomputes(z) else z
 
 
 def _conv_act_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
