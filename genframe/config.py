@@ -40,6 +40,14 @@ _OTHER_KEYS = ("recipe", "seed", "training")
 #: Tables within tables, beyond which nothing that a part understands is found.
 _DEEPEST = 20
 
+#: The size of a file, in bytes, beyond which it is not read: some that are hostile take time with the square of it.
+_LARGEST = 50_000
+
+#: Python prints whole numbers of up to 4,300 digits.
+_MOST_BITS = 10_000
+
+_EXCESS = f"more than {_DEEPEST} tables within each other, or a number of thousands of digits"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -133,11 +141,13 @@ def read_toml(path: Path) -> Tree:
         ConfigError: it cannot be read or is not TOML.
     """
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError(f"--config {path} has more than {_LARGEST:,} bytes, and no configuration has")
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:  # also of bytes that are no text, and of endless numbers
         raise ConfigError(f"--config {path} cannot be read as TOML: {error}") from None
-    if _is_too_deep(tree):
-        raise ConfigError(f"--config {path} has more than {_DEEPEST} tables within each other, and no part takes that")
+    if _is_excessive(tree):
+        raise ConfigError(f"--config {path} has {_EXCESS}, and no part takes that")
     return tree
 
 
@@ -152,8 +162,8 @@ def assignment(text: str) -> Tree:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
         parsed = value
-    if _is_too_deep(parsed):
-        raise ConfigError(f"--set takes at most {_DEEPEST} tables within each other; got {text!r}")
+    if _is_excessive(parsed):
+        raise ConfigError(f"--set takes no value with {_EXCESS}; got {text!r}")
     return tree_of(path, parsed)
 
 
@@ -170,10 +180,12 @@ def leaves(tree: Any, path: str = "") -> dict[str, Any]:
     return {key: v for name, each in tree.items() for key, v in leaves(each, f"{path}.{name}".lstrip(".")).items()}
 
 
-def _is_too_deep(value: Any) -> bool:
-    """Whether tables and lists are within each other more than `_DEEPEST` times; later steps call themselves."""
+def _is_excessive(value: Any) -> bool:
+    """Whether tables and lists are within each other more than `_DEEPEST` times, or a number is too long to print."""
     level = [value]
     for _ in range(_DEEPEST):
+        if any(isinstance(each, int) and each.bit_length() > _MOST_BITS for each in level):
+            return True
         tables = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
         level = list(chain.from_iterable(tables))
     return bool(level)

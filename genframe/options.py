@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,15 +179,17 @@ def trees(options: Mapping[str, Any], registry: Registry) -> list[Tree]:
         if option not in KEYS:
             raise ConfigError(f"'{option}' is not an option; known are {quoted(KEYS)}.{nearest(option, KEYS)}")
     for option in given.keys() & {"data_dir", "init_from"}:
-        given[option] = str(Path(given[option]).expanduser().resolve())
+        given[option] = str(Path(os.path.expanduser(given[option])).resolve())
     choices_first = sorted(given, key=lambda option: not KEYS[option].endswith(".name"))
     return data + [tree_of(KEYS[option], _listed(given[option])) for option in choices_first]
 
 
 def data_table(text: str, registry: Registry) -> Tree:
     """The part ``data`` for a dataset's name or a path."""
+    if not text.strip():
+        raise ConfigError("--data is empty: give a dataset's name or a path")
     names = [found.spec.name for found in registry.all("dataset")]
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if text in names or text in [found.qualified_name for found in registry.all("dataset")]:
         return {"name": text}
     for found in registry.all("dataset"):

@@ -70,7 +70,7 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
     notes += _forget_after(directory, checkpoint.step)
     with understood(path):
         best = checkpoint.state["best"]
-        notes += _changes(checkpoint.state["environment"], assembly)
+        notes += _changes(checkpoint.state, assembly)
     resumed = {"step": checkpoint.step, "at": now(), "notes": notes}
     about = {
         "id": checkpoint.run,
@@ -93,14 +93,15 @@ def branch(assembly: Assembly, source: Path) -> Progress:
     checkpoint = load_checkpoint(source, training=True)
     _refuse_shorter(assembly, checkpoint.step)
     _restore(assembly, checkpoint, source)
+    with understood(source):
+        notes = _changes(checkpoint.state, assembly)
     origin = {
         "checkpoint": str(source.resolve()),
         "run": checkpoint.run,
         "step": checkpoint.step,
         "digest": checkpoint.digest,
+        "notes": notes,
     }
-    with understood(source):
-        notes = _changes(checkpoint.state["environment"], assembly)
     return Progress(
         step=checkpoint.step, seconds=checkpoint.seconds, notes=tuple(notes), about={"branched_from": origin}
     )
@@ -182,12 +183,13 @@ def _forget_after(directory: RunDirectory, step: int) -> list[str]:
     return notes
 
 
-def _changes(before: Mapping[str, Any], assembly: Assembly) -> list[str]:
-    """What differs from the machine that wrote the checkpoint, so that equal bytes cannot be promised."""
-    current = environment(assembly)
-    changed = [
-        f"{name} {before.get(name)} is {value} now" for name, value in current.items() if before.get(name) != value
-    ]
+def _changes(state: Mapping[str, Any], assembly: Assembly) -> list[str]:
+    """What differs from what the checkpoint was written with, so that equal bytes cannot be promised."""
+    before, current = state["environment"], environment(assembly)
+    differing = [name for name, value in current.items() if before.get(name) != value]
+    changed = [f"{name} {before.get(name)} is {current[name]} now" for name in differing]
+    if state["problem"] != assembly.state()["problem"]:
+        changed.append("the data has other fields or classes now")
     if not changed:
         return []
     return [f"{', '.join(changed)}: the run goes on, but its numbers may differ from those of one without a stop"]

@@ -6,12 +6,17 @@ the nearest name.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
 from genframe.errors import ConfigError, nearest, quoted
+
+#: As long as a path may be on Linux.
+_LONGEST_TEXT = 4096
 
 #: pydantic names the member of a union in the location of an error; a user has not written it.
 _UNION_TAGS = frozenset({"int", "float", "str", "bool", "none"})
@@ -31,12 +36,34 @@ def validated(settings_class: type, raw: Mapping[str, Any], path: str) -> Any:
             raise ConfigError(f"{path}.{key} is not a setting; known are {quoted(known)}.{nearest(key, known)}")
         if isinstance(value, bool) and not _takes_bool(known[key]):
             raise ConfigError(f"{path}.{key} = {str(value).lower()}: {_type_name(known[key])} is wanted")
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            raise ConfigError(
+                f"{path}.{key} is a text of {len(value):,} characters; at most {_LONGEST_TEXT:,} are read"
+            )
     try:
-        return TypeAdapter(settings_class).validate_python(dict(raw), extra="forbid")
+        settings: Any = TypeAdapter(settings_class).validate_python(dict(raw), extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([path, *(str(part) for part in first["loc"] if part not in _UNION_TAGS)])
         raise ConfigError(f"{where} = {first['input']!r}: {first['msg']}") from None
+    _check_numbers(settings, path)
+    return settings
+
+
+def _check_numbers(value: Any, path: str) -> None:
+    """Refuses numbers that no part can reckon with, so that no author has to."""
+    if isinstance(value, (int, float)):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            bits = value.bit_length()
+            raise ConfigError(f"{path} is a number of {bits} bits; whole numbers are from -2**63 to 2**63 - 1")
+        if isinstance(value, float) and math.isnan(value):
+            raise ConfigError(f"{path} = nan: a number is wanted")
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _check_numbers(getattr(value, field.name), f"{path}.{field.name}")
+    elif isinstance(value, (list, tuple)):
+        for place, each in enumerate(value):
+            _check_numbers(each, f"{path}.{place}")
 
 
 def _takes_bool(hint: Any) -> bool:

@@ -169,8 +169,23 @@ def test_a_path_of_one_key_is_a_tree() -> None:
     assert tree_of("a", 1) == {"a": 1}
 
 
+def test_an_assignment_of_an_endless_number_is_text() -> None:
+    assert assignment("seed=" + "9" * 5000) == {"seed": "9" * 5000}
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + ".a" * 5000 + "=1", "a=" + "[" * 50 + "]" * 50, "a={" + "a." * 60 + "a=1}", "seed=0x" + "f" * 5000]
+)
+def test_an_assignment_that_is_too_deep_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="within each other"):
+        assignment(text)
+
+
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.toml").write_text("a = = b")
-    for name in ("broken.toml", "missing.toml"):
+    (tmp_path / "endless.toml").write_text("a = " + "9" * 5000)
+    (tmp_path / "hexadecimal.toml").write_text("a = [0x" + "f" * 5000 + "]")
+    (tmp_path / "deep.toml").write_text("[a" + ".a" * 5000 + "]")
+    for name in ("broken.toml", "missing.toml", "endless.toml", "hexadecimal.toml", "deep.toml"):
         with pytest.raises(ConfigError, match=name):
             read_toml(tmp_path / name)

@@ -43,6 +43,10 @@ def test_plain_values_become_the_dataclass() -> None:
         ({"mode": "medium"}, ["part.mode", "'medium'", "'fast' or 'slow'"]),
         ({"names": ["x", 3]}, ["part.names.1", "3"]),
         ({"inner": {"dept": 2}}, ["part.inner", "dept"]),
+        ({"width": 2**63}, ["part.width", "64 bits", "2**63 - 1"]),
+        ({"inner": {"depth": -(10**400)}}, ["part.inner.depth", "1329 bits"]),
+        ({"rate": float("nan")}, ["part.rate", "nan"]),
+        ({"width": "9" * 5000}, ["part.width", "5,000 characters", "at most 4,096"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_path(raw: dict[str, Any], words: list[str]) -> None:

@@ -72,13 +72,21 @@ class Display:
             sep="\n",
             soft_wrap=True,
         )
-        resumed = run.get("resumed", [])[-1:]
-        for each in resumed:
-            self._console.print(*each["notes"], f"resumed after step {each['step']:,}", sep="\n", soft_wrap=True)
-        behind = resumed[0]["step"] if resumed else 0
+        behind = self._say_where_it_begins(run)
         self._progress.update(self._task, total=self._steps, completed=behind)
         self._progress.start()
         self._seen = (behind, time.monotonic())
+
+    def _say_where_it_begins(self, run: Mapping[str, Any]) -> int:
+        """How many steps are behind a run that goes on or branches off, which is said."""
+        resumed, origin = run.get("resumed"), run.get("branched_from")
+        begins = resumed[-1] if resumed else origin
+        if not begins:
+            return 0
+        step: int = begins["step"]
+        said = f"resumed after step {step:,}" if resumed else f"branched from {begins['checkpoint']}, step {step:,}"
+        self._console.print(*begins["notes"], said, sep="\n", soft_wrap=True)
+        return step
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Moves the bar, or prints a line now and then; held-out figures have a line of their own."""

@@ -6,6 +6,7 @@ that command runs.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -35,6 +36,11 @@ _DEFECT, _USAGE, _INTERRUPTED, _PIPE_CLOSED = 1, 2, 130, 141
 
 #: Of a longer sentence the middle is left out: it quotes what somebody gave, and nobody reads a megabyte of that.
 _LONGEST = 2000
+
+_SMALLER = "something asked for is too large for this machine: choose smaller numbers"
+
+#: How torch says that a tensor is too large, with the types of exceptions that defects have, too.
+_TORCH_ON_SIZES = ("can't allocate memory", "Overflow when unpacking long", "Storage size calculation overflowed")
 
 
 class _LazyGroup(click.Group):
@@ -99,16 +105,33 @@ def _invoke(words: list[str]) -> int:
 
 def _explain(error: Exception | SystemExit) -> int:
     if isinstance(error, GenframeError):
+        if type(error) is GenframeError and error.__cause__ and _is_too_large(error.__cause__):
+            return _tell_of_size(str(error))
         return _tell(str(error), error.exit_code)
     if isinstance(error, click.ClickException):
         return _tell(error.format_message() + _where_to_look(error), _USAGE)
     if isinstance(error, BrokenPipeError) and _stdout_is_closed():
         return _PIPE_CLOSED
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return _tell(f"no file or folder can have this name, it is too long: {error.filename}", _USAGE)
+    if _is_too_large(error):
+        return _tell_of_size(f"{type(error).__name__}: {error}")
     from genframe.registry.blame import plugin_at_work
 
     plugin = plugin_at_work(error)
     culprit = f"plugin {plugin} failed" if plugin else "a defect of genframe"
     return _tell(f"{culprit}: {type(error).__name__}: {error} (--debug shows the traceback)", _DEFECT)
+
+
+def _is_too_large(error: BaseException) -> bool:
+    """Whether memory, the machine's or a GPU's, or the range of numbers was exhausted. torch is not imported to ask."""
+    exhausted = isinstance(error, (MemoryError, OverflowError)) or type(error).__name__ == "OutOfMemoryError"
+    return exhausted or any(words in str(error) for words in _TORCH_ON_SIZES)
+
+
+def _tell_of_size(sentence: str) -> int:
+    """The sentence without the stack that torch appends."""
+    return _tell(f"{sentence.partition('Exception raised from ')[0].strip()}; {_SMALLER}", _USAGE)
 
 
 def _where_to_look(error: click.ClickException) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from genframe.errors import ConfigError
 from genframe.registry.records import PLUGINS_DIR, PluginInfo
@@ -19,7 +20,8 @@ def discover(plugins_dirs: Sequence[Path] = ()) -> list[PluginInfo]:
     Raises:
         ConfigError: a folder does not exist.
     """
-    folders = dict.fromkeys(folder.expanduser().resolve() for folder in (*plugins_dirs, *_folders_of_environment()))
+    given = (*plugins_dirs, *_folders_of_environment())
+    folders = dict.fromkeys(Path(os.path.expanduser(folder)).resolve() for folder in given)
     return [*sorted(set(_installed())), *(plugin for folder in folders for plugin in _in_folder(folder))]
 
 
@@ -32,7 +34,9 @@ def is_disabled(plugin: PluginInfo) -> bool:
 def _installed() -> Iterator[PluginInfo]:
     for entry in metadata.entry_points(group=GROUP):
         assert entry.dist is not None  # `metadata.entry_points` always sets it
-        yield PluginInfo(name=entry.name, module=entry.value, distribution=entry.dist.name, version=entry.dist.version)
+        known: Any = entry.dist.metadata  # empty where an installation was torn
+        distribution, version = (known.get(key) or "unknown" for key in ("Name", "Version"))
+        yield PluginInfo(name=entry.name, module=entry.value, distribution=distribution, version=version)
 
 
 def _folders_of_environment() -> list[Path]:

@@ -59,7 +59,9 @@ def _recording(plugin: PluginInfo, broken: list[BrokenPlugin]) -> Iterator[None]
             yield
     except _MalformedError as error:
         broken.append(BrokenPlugin(plugin, str(error)))
-    except (Exception, SystemExit) as error:  # anything: it is a stranger's code
+    except KeyboardInterrupt:  # the user's
+        raise
+    except BaseException as error:  # anything: it is a stranger's code
         broken.append(BrokenPlugin(plugin, " ".join(f"{type(error).__name__}: {error}".split()), error))
 
 

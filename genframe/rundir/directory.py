@@ -26,6 +26,9 @@ from genframe.errors import CheckpointError, StorageError
 from genframe.rundir.files import storage_errors, write_atomically
 from genframe.rundir.lock import LOCK
 
+#: No row is longer, in bytes; from one that is on nothing is read, and neither is a longer ``run.json``.
+_LONGEST = 16 * 1024 * 1024
+
 #: Where runs lie that are given no folder.
 NUMBERED = Path("runs")
 
@@ -86,7 +89,8 @@ class RunDirectory:
             CheckpointError: it cannot be read.
         """
         try:
-            content = json.loads(self.run_file.read_bytes())
+            with open(self.run_file, "rb") as file:
+                content = json.loads(file.read(_LONGEST))
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{self.run_file} cannot be read: {error}") from None
         if not isinstance(content, dict):
@@ -106,13 +110,18 @@ class RunDirectory:
         path = self.path / name
         if not path.exists():
             return 0
-        with storage_errors(path):
-            lines = path.read_bytes().splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith(b"\n")]
-        steps = [_step_of(line) for line in whole]
-        kept = [line for line, step in zip(whole, steps, strict=True) if step is not None and step <= last]
+        kept, lost = [], 0
+        with storage_errors(path), open(path, "rb") as file:
+            while line := file.readline(_LONGEST):
+                if not line.endswith(b"\n"):
+                    lost += len(line) == _LONGEST
+                    break
+                step = _step_of(line)
+                lost += step is None
+                if step is not None and step <= last:
+                    kept.append(line)
         write_atomically(path, b"".join(kept))
-        return steps.count(None)
+        return lost
 
     def append_digests(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``digests.jsonl``."""

@@ -189,7 +189,8 @@ def read_parts(parts: Sequence[tuple[Path, Path | None]]) -> Pictures:
         sizes = " and ".join(f"{file.path} has {file.shape[1]}x{file.shape[2]}" for file in images)
         raise DataError(f"the pictures of both parts are of one size; {sizes}")
     labels = _labels(images, [path for _, path in parts])
-    pixels = np.empty((sum(file.shape[0] for file in images), *images[0].shape[1:]), dtype=np.uint8)
+    with reading(images[0].path):
+        pixels = np.empty((sum(file.shape[0] for file in images), *images[0].shape[1:]), dtype=np.uint8)
     _read_all(images, pixels)
     return Pictures(images=torch.from_numpy(pixels)[:, None], labels=labels, train=images[0].shape[0])
 

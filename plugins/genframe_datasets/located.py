@@ -31,7 +31,7 @@ def located(record: PublishedSet, data_dir: str) -> Mapping[str, Path]:
         DataError: a file is another than its name says, or is missing and cannot be downloaded.
         StorageError: a download cannot be stored.
     """
-    root = Path(data_dir or os.environ.get("GENFRAME_DATA") or CACHE).expanduser()
+    root = Path(os.path.expanduser(data_dir or os.environ.get("GENFRAME_DATA") or CACHE))
     folders = [root, root / record.name]
     if record.loose:
         below = [*folders, *(folder / record.folder for folder in folders)]

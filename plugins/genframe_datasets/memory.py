@@ -22,14 +22,15 @@ def parse_memory(text: str) -> int:
         ConfigError: it is neither.
     """
     if not text:
-        return _installed() // 4
+        return installed_memory() // 4
     match = _MEMORY.fullmatch(text)
     if match is None:
         raise ConfigError(f"--data-memory is an amount such as 512MB or 2GB; got {text!r}")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def _installed() -> int:
+def installed_memory() -> int:
+    """Bytes of memory that the machine has."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -6,8 +6,8 @@ Which arrays a file has says which layout it is; see `LAYOUTS`. Beside them, ``c
 
 from __future__ import annotations
 
+import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 from genframe.errors import ConfigError, DataError, quoted
 from genframe.shapes import Field
 from genframe_datasets import NpzSettings
+from genframe_datasets.idx import LIMIT
 from genframe_datasets.parted import Memory, PartedDataset, tenth
 from genframe_datasets.pictures import augment_of, brought
 
@@ -103,13 +104,28 @@ def _described(
 def _arrays(path: Path) -> Mapping[str, Array]:
     if not path.is_file():
         raise DataError(f"there is no file {path}; give the path of an .npz")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not an .npz: it is no zip archive, or is cut off; write it with numpy.savez")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in _KNOWN if name in archive.files}
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}; write plain arrays with numpy.savez") from None
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path} is not an .npz: it is no zip archive, or is cut off; write it with numpy.savez")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of arrays that Python 2 wrote
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                _refuse_too_much(archive, path)
+                return {name: np.asarray(archive[name]) for name in _KNOWN if name in archive.files}
+    except DataError:
+        raise
+    except Exception as error:  # what zipfile and numpy raise at hostile bytes has no common base
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read: {reason[:200]}; write plain arrays with numpy.savez") from None
+
+
+def _refuse_too_much(archive: Any, path: Path) -> None:
+    """Before anything is unpacked: a few kilobytes of a zip may unpack to all of the memory."""
+    known = {name for name in _KNOWN if name in archive.files}
+    members = [member for member in archive.zip.infolist() if member.filename.removesuffix(".npy") in known]
+    size = sum(member.file_size for member in members)
+    if size > LIMIT:
+        raise DataError(f"{path} unpacks to {size:,} bytes; at most {LIMIT:,} are read: split it")
 
 
 def _pictures(arrays: Mapping[str, Array], name: str, path: Path) -> Tensor:

@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from genframe.errors import ConfigError
+from genframe_datasets.memory import installed_memory
 
 #: Larger pictures than this do not fit a dataset that lives in memory.
 LARGEST_SIDE = 4096
 
-#: Resizing needs floats; so many pictures at a time bound the memory that they take.
-_CHUNK = 1024
+#: Resizing needs floats; so many pictures, and numbers, at a time bound the memory that they take.
+_CHUNK, _CHUNK_NUMBERS = 1024, 2**26
 
 _SIZE = re.compile(r"\s*(\d{1,9})\s*(?:[xX×]\s*(\d{1,9})\s*)?")
 
@@ -38,11 +39,24 @@ def parse_size(value: int | str | None, default: tuple[int, int]) -> tuple[int, 
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """``uint8 (N, C, height, width)`` from ``uint8 (N, C, H, W)``, bicubic with antialiasing; the aspect may change."""
+    """``uint8 (N, C, height, width)`` from ``uint8 (N, C, H, W)``, bicubic with antialiasing; the aspect may change.
+
+    Raises:
+        ConfigError: so many pictures of this size do not fit in the machine's memory.
+    """
     if tuple(images.shape[-2:]) == size:
         return images
-    parts = [_bicubic(part, size) for part in torch.split(images, _CHUNK)]
-    return torch.cat(parts)
+    one = images.shape[1] * size[0] * size[1]
+    if len(images) * one > installed_memory() // 2:
+        raise ConfigError(
+            f"image_size: {len(images):,} pictures of {size[0]}x{size[1]} take {len(images) * one / 2**30:,.0f} GiB, "
+            "more than half of this machine's memory; choose a smaller size"
+        )
+    out = torch.empty((*images.shape[:2], *size), dtype=torch.uint8)
+    chunk = max(1, min(_CHUNK, _CHUNK_NUMBERS // one))
+    for old, new in zip(torch.split(images, chunk), torch.split(out, chunk), strict=True):
+        new.copy_(_bicubic(old, size))
+    return out
 
 
 def _bicubic(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -127,6 +127,40 @@ def test_every_genframe_error_is_one_line_with_its_exit_code(stumbling, error_cl
     assert result.err == "genframe: this is wrong: do that\n"
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "raise MemoryError",
+        "import torch; torch.empty(2**50)",
+        "import torch; torch.empty(2**62, 8)",
+        "import torch; torch.empty(2**70)",
+        "raise OverflowError('cannot convert float infinity to integer')",
+        "from genframe.errors import GenframeError; raise GenframeError('it cannot be built') from MemoryError()",
+    ],
+)
+def test_what_is_too_large_for_the_machine_is_a_usage_error(stumbling, statement):
+    result = stumbling(statement)
+    assert result.code == 2
+    assert "is too large for this machine: choose smaller numbers" in result.err
+    assert result.err.count("\n") == 1
+    assert len(result.err) < 1000
+
+
+def test_a_name_that_no_file_can_have_is_a_usage_error(cli):
+    result = cli("plugins", "list", "--plugins-dir", "a" * 300)
+    assert result.code == 2
+    assert result.err.startswith("genframe: no file or folder can have this name, it is too long: ")
+
+
+def test_a_sentence_is_one_line_of_bounded_length_on_any_terminal(cli):
+    result = cli("plugins", "show", "\x1b[31m\x07" + "a" * 10**6)
+    assert result.code == 4
+    assert len(result.err) < 2100
+    assert r"\x1b[31m\x07aaa" in result.err
+    assert "aaa ... " in result.err
+    assert result.err.endswith("--specs.\n")
+
+
 def test_a_stopped_run_exits_with_its_signals_code(stumbling):
     result = stumbling("from genframe.errors import StoppedError; raise StoppedError('saved', 143)")
     assert (result.code, result.err) == (143, "genframe: saved\n")

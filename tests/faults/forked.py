@@ -94,7 +94,7 @@ def command_on_read_only_disk(words: list[str], log: str, report: str) -> None:
     disk = Path(report).with_suffix(".disk")
     disk.mkdir()
     code: Any = "not mounted"
-    if mounted(disk, 1_000_000, b"ro,"):
+    if mounted(disk, 40_000_000, read_only=True):
         os.chdir(disk)
         try:
             main(words)
@@ -112,7 +112,7 @@ def can_mount(report: str) -> None:
     os._exit(0)
 
 
-def mounted(folder: Path, size: int, options: bytes = b"") -> bool:
+def mounted(folder: Path, size: int, read_only: bool = False) -> bool:
     """Mounts a file system in memory of so many bytes, for this process alone; whether that was allowed."""
     library = ctypes.CDLL(None, use_errno=True)
     private = 1 << 18 | 1 << 14  # MS_PRIVATE, MS_REC: nothing of this is seen outside
@@ -120,7 +120,7 @@ def mounted(folder: Path, size: int, options: bytes = b"") -> bool:
         library.unshare(_NEW_MOUNTS) == 0
         and library.mount(b"none", b"/", None, private, None) == 0
         and library.mount(b"none", bytes(folder), b"tmpfs", 0, b"size=%d" % size) == 0
-        and (not options or library.mount(b"none", bytes(folder), b"tmpfs", 32 | 1, b"size=%d" % size) == 0)
+        and (not read_only or library.mount(b"none", bytes(folder), b"tmpfs", 32 | 1, b"size=%d" % size) == 0)
     )
 
 

@@ -69,6 +69,19 @@ def test_a_picture_of_the_wanted_size_is_left_alone():
     assert resized(images, (6, 8)) is images
 
 
+def test_pictures_that_would_fill_the_memory_are_refused_before_they_are_made():
+    many = torch.zeros(1, 1, 8, 8, dtype=torch.uint8).expand(2**20, 1, 8, 8)
+    with pytest.raises(ConfigError, match=r"image_size: 1,048,576 pictures of 4096x4096 take 16,384 GiB"):
+        resized(many, (4096, 4096))
+
+
+def test_large_pictures_are_resized_as_small_parts(monkeypatch):
+    images = torch.randint(0, 256, (7, 3, 9, 5), dtype=torch.uint8)
+    whole = resized(images, (16, 12))
+    monkeypatch.setattr("genframe_datasets.sizes._CHUNK_NUMBERS", 1000)
+    assert torch.equal(resized(images, (16, 12)), whole)
+
+
 def test_resizing_keeps_flat_pictures_flat_in_both_directions():
     images = torch.full((2, 3, 10, 10), 200, dtype=torch.uint8)
     for size in ((3, 5), (64, 31)):
@@ -287,6 +300,25 @@ def test_a_damaged_file_is_a_sentence(tmp_path, damage):
             archive.writestr("images.npy", b"not an array")
     with pytest.raises(DataError, match=r"pictures\.npz"):
         open_npz(NpzSettings(path=str(path)))
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, images=np.zeros((100, 64, 64), np.uint8), film=np.zeros(10**6))
+    assert len(open_npz(NpzSettings(path=str(path)))) == 100
+    monkeypatch.setattr("genframe_datasets.npz.LIMIT", 100 * 64 * 64)
+    with pytest.raises(DataError, match=r"bomb\.npz unpacks to 409,728 bytes; at most 409,600 are read"):
+        open_npz(NpzSettings(path=str(path)))
+
+
+@pytest.mark.parametrize("shape", ["(2L, 8L, 8L)", "(1, 'x", "(-1, 8, 8)", "__import__('os')", "(" * 900])
+def test_an_array_with_an_odd_header_is_a_sentence(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    with zipfile.ZipFile(tmp_path / "odd.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    with pytest.raises(DataError, match=r"odd\.npz cannot be read: "):
+        open_npz(NpzSettings(path=str(tmp_path / "odd.npz")))
 
 
 def test_only_names_of_npz_files_are_claimed(tmp_path):

@@ -137,6 +137,16 @@ def test_stylegans_dataset_json(root, labels, kind, classes, values):
     assert everything(dataset)["label"].tolist() == values
 
 
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "9" * 5000, "NaN", "1e999"])
+def test_numbers_that_no_float_holds_are_refused(root, value):
+    save(root, "a.png", "b.png")
+    (root / "dataset.json").write_text(
+        '{"labels": [["a.png", [0.5, 1.0]], ["b.png", [0.5, VALUE]]]}'.replace("VALUE", value)
+    )
+    with pytest.raises(DataError, match=r"finite numbers|cannot be read"):
+        opened(root)
+
+
 def test_dataset_json_without_labels(root):
     save(root, *numbered("00000/img{}.png", 4))
     (root / "dataset.json").write_text('{"labels": null}')

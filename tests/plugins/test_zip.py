@@ -124,6 +124,11 @@ def test_a_name_that_occurs_twice_is_refused(path, refused):
     assert "holds the name a.png twice" in refused()
 
 
+def test_a_file_without_a_name_is_refused(path, refused):
+    path.write_bytes(packed(path, {"a.png": b"", "q.p": b""}).read_bytes().replace(b"q.p", b"\0.p"))
+    assert "holds a file without a name; pack it anew" in refused()
+
+
 def test_encrypted_members_are_refused(path, refused):
     packed(path, LAYOUTS["flat"])
     content = bytearray(path.read_bytes())

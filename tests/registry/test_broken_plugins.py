@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
+import tomllib
+
 import pytest
 
 from genframe.errors import PluginError
@@ -22,6 +26,8 @@ BROKEN = {
     "syntax-error": ("def genframe_noise_samplers(:", "SyntaxError: "),
     "exit-at-import": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "exit-without-code": ("raise SystemExit", "SystemExit"),
+    "other-exception-at-import": ("class Cancelled(BaseException): pass\nraise Cancelled('by me')", "Cancelled: by me"),
+    "missing-dependency": ("import numpy\nfrom a_package_nobody_has import fog", "No module named 'a_package_nobody"),
     "no-hook": ("def genframe_noise_samplers():\n    return []", "decorate its functions with @genframe.hookimpl"),
     "raising-hook": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n    raise RuntimeError('out of\\n luck')",
@@ -197,3 +203,44 @@ def test_a_hook_of_a_later_genframe_may_be_marked_optional(make_distribution):
     registry = load_registry()
     assert not registry.broken
     assert registry.find("objective", "sound").plugin.name == "eager"
+
+
+#: Plugins that work in themselves, and what they may not disturb.
+SOUND_BUT_RUDE = {
+    "chatty": f"print('hello from chatty')\n{GOOD}",
+    "slow": f"import time\ntime.sleep(1.5)\n{GOOD}",
+    "namesake": GOOD.replace("sound", "non-saturating"),
+}
+
+
+@pytest.mark.parametrize("name", [*BROKEN, "future", *SOUND_BUT_RUDE])
+def test_with_any_such_plugin_the_program_works_and_names_it(name, make_distribution, cli):
+    source = SOUND_BUT_RUDE[name] if name in SOUND_BUT_RUDE else TOO_NEW if name == "future" else BROKEN[name][0]
+    make_distribution("genframe-bad", {name: source}, version="2.7")
+    began = time.monotonic()
+    assert cli("--help").code == 0
+    rows = [line.split()[:3] for line in cli("plugins", "list").out.splitlines()]
+    assert [name, "genframe-bad", "2.7"] in rows
+    assert time.monotonic() - began < 1.0  # neither imports it
+    specs = json.loads(cli("plugins", "list", "--specs", "--json").out)
+    is_broken = name not in SOUND_BUT_RUDE
+    assert [each["plugin"] for each in specs["broken"]] == [name] * is_broken
+    result = cli("run", "--plugin", "cdcgan", "--dry-run")
+    if name == "namesake":
+        assert result.code == 4
+        assert "write 'genframe-bad/non-saturating' or 'genframe/non-saturating'" in result.err
+        result = cli("run", "--plugin", "cdcgan", "--dry-run", "--objective", "genframe/non-saturating")
+    assert result.code == 0, result.err
+    assert tomllib.loads(result.out)["recipe"] == "cdcgan"
+    result = cli("doctor")
+    assert result.code == (4 if is_broken else 0)
+    assert any(line.split()[0] == name and "genframe-bad 2.7" in line for line in result.out.splitlines() if line)
+
+
+def test_a_torn_installation_without_metadata_disturbs_no_other(make_distribution, cli):
+    site = make_distribution("genframe-torn", {"torn": GOOD})
+    (site / "genframe_torn-1.0.dist-info" / "METADATA").unlink()
+    assert cli("plugins", "list").code == 0
+    registry = load_registry()
+    assert registry.find("objective", "sound").plugin.distribution == "unknown"
+    assert registry.find("noise", "uniform").plugin.distribution == "genframe"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -134,7 +133,7 @@ def _vectors(rows: Sequence[object], names: Sequence[str], where: str) -> Labels
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value) and abs(value) < 1e30
+    return isinstance(value, (int, float)) and abs(value) < 1e30  # which NaN is not, and no integer is too long for
 
 
 def _odd(column: str, values: Sequence[object], names: Sequence[str], where: str) -> DataError:

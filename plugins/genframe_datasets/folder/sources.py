@@ -133,8 +133,8 @@ class Archive:
         if self._process != os.getpid():
             try:
                 self._zip = zipfile.ZipFile(self._path)
-            except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
+            except Exception as error:  # what zipfile raises at hostile bytes has no common base
+                reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
                 raise DataError(
                     f"{self.where('')} cannot be opened as a zip: {reason}; give a folder or a whole .zip"
                 ) from None
@@ -152,6 +152,8 @@ class Archive:
         return members
 
     def _check(self, name: str, member: zipfile.ZipInfo) -> None:
+        if not name:
+            raise DataError(f"{self.where('')} holds a file without a name; pack it anew")
         if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
             raise DataError(f"{self.where(name)} is a path that leads out of the zip; pack it anew with relative names")
         if member.flag_bits & 1:
