@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-all check bench format clean
+.PHONY: run test test-all faults check bench format clean
 
 run: $(VENV)/.installed
 	$(BIN)/genframe run --plugin cdcgan
@@ -20,6 +20,9 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+faults: $(VENV)/.installed-test
+	FAULTS=full $(BIN)/python -m pytest -n auto tests/faults
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m pytest bench --benchmark-only -p no:xdist

@@ -19,7 +19,7 @@ from genframe.pictures import to_uint8
 from genframe.registry import Registry
 from genframe.rundir.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, understood
 from genframe.rundir.directory import drawn_pictures
-from genframe.sampling import Conditions, View, draw, gathered, run_title
+from genframe.sampling import Conditions, View, draw, gathered, refuse_too_many, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
 from genframe.training.device import find_device
 from genframe.training.trainer import below
@@ -70,6 +70,7 @@ class LoadedGenerator:
             seed: of the noise.
             first: the index of the first; sample i is the same in every call with the same seed and label.
         """
+        refuse_too_many(count, self.trained.problem)
         output = gathered(self.draw(count, labels=_sequence(labels), seed=seed, first=first)).output
         if self.trained.problem.output.kind not in PIXEL_KINDS:
             return output

@@ -62,6 +62,7 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
         CheckpointError: none is good, or the newest good one does not fit.
         ConfigError: the run is to be shorter than it already is.
     """
+    directory.make_folders()
     sweep(directory.checkpoints)
     before, notes = _written_before(directory)
     path, checkpoint = _newest_good(directory, before.get("id"), notes)

@@ -7,6 +7,7 @@ range was asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from genframe.config import RunConfig
 from genframe.interfaces import Condition, Dataset, Samples, Trained
+from genframe.memory import refuse_too_large
 from genframe.randomness import derive_key
 from genframe.shapes import PIXEL_KINDS, Problem
 
@@ -82,6 +84,15 @@ def draw(
         )
 
 
+def refuse_too_many(count: int, problem: Problem) -> None:
+    """Refuses samples that do not fit in memory together.
+
+    Raises:
+        ConfigError: so many do not.
+    """
+    refuse_too_large(4 * count * math.prod(problem.output.shape), f"{count:,} samples at once", "ask for fewer")
+
+
 def gathered(chunks: Iterator[Samples]) -> Samples:
     """All chunks in one."""
     parts = list(chunks)
@@ -114,7 +125,12 @@ class View:
     pictures: Sequence[Path] = ()
 
     def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
-        """Samples `first` to `first + count - 1`; a given `condition` has `count` rows, one for each."""
+        """Samples `first` to `first + count - 1`; a given `condition` has `count` rows, one for each.
+
+        Raises:
+            ConfigError: so many do not fit in memory.
+        """
+        refuse_too_many(count, self.trained.problem)
         if condition is None:
             return gathered(draw(self.trained, first, count, self.seed, self.conditions.at))
 

@@ -28,13 +28,21 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 10.0
 
 
+class _Console(Console):
+    """A terminal that may go away: a run is worth more than what is said of it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 class Display:
     """An observer that shows how a run is doing. Progress goes to stderr, the summary to stdout."""
 
     def __init__(self, registry: Registry, plugins_dirs: Sequence[Path] = ()) -> None:
         self._registry = registry
         self._plugins_dirs = plugins_dirs
-        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._console = _Console(stderr=True, highlight=False, markup=False)
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),

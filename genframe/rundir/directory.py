@@ -52,10 +52,18 @@ class RunDirectory:
             StorageError: it cannot be made or holds something already.
         """
         directory = cls(_numbered(recipe, data) if path is None else cls.claim(path))
-        with storage_errors(directory.path):
-            directory.samples.mkdir()
-            directory.checkpoints.mkdir()
+        directory.make_folders()
         return directory
+
+    def make_folders(self) -> None:
+        """Makes ``samples/`` and ``checkpoints/``, where they are missing.
+
+        Raises:
+            StorageError: they cannot be made.
+        """
+        with storage_errors(self.path):
+            self.samples.mkdir(exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
 
     @staticmethod
     def claim(path: Path) -> Path:

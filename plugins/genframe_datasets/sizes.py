@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from genframe.errors import ConfigError
-from genframe_datasets.memory import installed_memory
+from genframe.memory import refuse_too_large
 
 #: Larger pictures than this do not fit a dataset that lives in memory.
 LARGEST_SIDE = 4096
@@ -47,11 +47,8 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(images.shape[-2:]) == size:
         return images
     one = images.shape[1] * size[0] * size[1]
-    if len(images) * one > installed_memory() // 2:
-        raise ConfigError(
-            f"image_size: {len(images):,} pictures of {size[0]}x{size[1]} take {len(images) * one / 2**30:,.0f} GiB, "
-            "more than half of this machine's memory; choose a smaller size"
-        )
+    what = f"image_size: {len(images):,} pictures of {size[0]}x{size[1]}"
+    refuse_too_large(len(images) * one, what, "choose a smaller size")
     out = torch.empty((*images.shape[:2], *size), dtype=torch.uint8)
     chunk = max(1, min(_CHUNK, _CHUNK_NUMBERS // one))
     for old, new in zip(torch.split(images, chunk), torch.split(out, chunk), strict=True):

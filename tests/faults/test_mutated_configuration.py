@@ -289,9 +289,6 @@ COMMANDS = {
 
 
 #: So many samples may be asked for; drawing them only takes too long for a test.
-MANY = ("2147483648", str(2**63 - 1))
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_other_commands_with_mutated_words_work_or_end_in_a_sentence(command, judged, a_run, count):
     needed, flags = COMMANDS[command]
@@ -301,7 +298,7 @@ def test_other_commands_with_mutated_words_work_or_end_in_a_sentence(command, ju
         if chance.random() < 0.4:
             words[chance.randrange(len(words))] = chance.choice(WORDS)
         else:
-            value = chance.choice([word for word in WORDS if word not in MANY])
+            value = chance.choice(WORDS)
             flag = chance.choice(flags)
             words += [
                 spelt(flag, chance),
