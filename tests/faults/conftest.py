@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
@@ -30,6 +31,26 @@ _ROOM = 3 * 2**30
 def count() -> Callable[[int, int], int]:
     """Either number of cases: ``count(100, 1000)``."""
     return lambda small, full: full if FULL else small
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """``figure("200 kills")``: what a test counted; all of it is listed at the end of ``make faults``."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not FULL:
+        return
+    reports = [each for key in ("passed", "failed") for each in terminalreporter.getreports(key)]
+    figures = [(each.nodeid, value) for each in reports for name, value in each.user_properties if name == "figure"]
+    terminalreporter.section("figures of the fault suite")
+    for node, text in sorted(dict.fromkeys(figures)):
+        terminalreporter.write_line(f"{node.rpartition('::')[2]}: {text}")
+    calls = Counter((each.nodeid.rpartition("[")[0] or each.nodeid, each.outcome) for each in reports)
+    for (node, outcome), number in sorted(calls.items()):
+        if number > 1:
+            terminalreporter.write_line(f"{node.rpartition('::')[2]}: {number} cases {outcome}")
 
 
 @pytest.fixture

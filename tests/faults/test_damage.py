@@ -45,7 +45,7 @@ def refused(path: Path, name: str) -> str:
     return str(caught.value)
 
 
-def test_every_flipped_byte_of_a_small_checkpoint_is_refused(small, count):
+def test_every_flipped_byte_of_a_small_checkpoint_is_refused(small, count, figure):
     rng, flips = random.Random(0), 0
     for name in FILES:
         whole = (small / name).read_bytes()
@@ -59,10 +59,10 @@ def test_every_flipped_byte_of_a_small_checkpoint_is_refused(small, count):
         flips += len(places)
     load_checkpoint(small, training=True)
     assert flips >= count(500, 5_000)
-    print(f"{flips} flipped bytes refused")
+    figure(f"{flips} flipped bytes refused")
 
 
-def test_every_truncation_of_a_small_checkpoint_is_refused(small, count):
+def test_every_truncation_of_a_small_checkpoint_is_refused(small, count, figure):
     rng, cuts = random.Random(1), 0
     for name in FILES:
         whole = (small / name).read_bytes()
@@ -76,7 +76,7 @@ def test_every_truncation_of_a_small_checkpoint_is_refused(small, count):
         cuts += len(lengths)
     load_checkpoint(small, training=True)
     assert cuts >= count(500, 5_000)
-    print(f"{cuts} truncations refused")
+    figure(f"{cuts} truncations refused")
 
 
 def test_flipped_bits_of_a_whole_runs_checkpoint_are_refused(run, count):

@@ -39,7 +39,8 @@ def good(run: Path) -> list[Path]:
     return found
 
 
-def test_a_file_that_may_not_grow_leaves_the_checkpoint_before(start, folder, count):
+def test_a_file_that_may_not_grow_leaves_the_checkpoint_before(start, folder, count, figure):
+    figure(f"{count(5, 25)} sizes")
     rng, offsets = random.Random(0), set()
     for number in range(count(5, 25)):
         run = folder / f"run-{number}"
@@ -58,7 +59,8 @@ def test_a_file_that_may_not_grow_leaves_the_checkpoint_before(start, folder, co
     assert len(offsets) >= count(4, 20)
 
 
-def test_a_disk_that_somebody_fills_up_leaves_the_checkpoint_before(start, folder, mounts, count):
+def test_a_disk_that_somebody_fills_up_leaves_the_checkpoint_before(start, folder, mounts, count, figure):
+    figure(f"{count(5, 25)} disks")
     rng = random.Random(1)
     for number in range(count(5, 25)):
         report = folder / f"report-{number}"

@@ -23,7 +23,7 @@ def whole(cli: Any, folder: Path) -> dict[str, bytes]:
     return content(folder / "whole")
 
 
-def test_kills_at_random_times_leave_good_checkpoints_and_the_same_end(start, folder, whole, count):
+def test_kills_at_random_times_leave_good_checkpoints_and_the_same_end(start, folder, whole, count, figure):
     rng = random.Random(0)
     kills, in_a_write, steps, finished = 0, 0, set(), 0
     while kills < count(10, 200):
@@ -50,7 +50,7 @@ def test_kills_at_random_times_leave_good_checkpoints_and_the_same_end(start, fo
     child = start("command", ["run", *WORDS, "--resume", "--output-dir", run])
     assert child.wait() == 0, child.text()
     assert content(run) == whole
-    print(f"{kills} kills, {in_a_write} inside a write, {len(steps)} distinct steps, {finished + 1} finished runs")
+    figure(f"{kills} kills, {in_a_write} inside a write, {len(steps)} distinct steps, {finished + 1} finished runs")
     assert len(steps) >= count(4, 50)
     assert in_a_write >= count(1, 40)
 
@@ -64,8 +64,9 @@ POINTS = [
 ]
 
 
-def test_between_saving_and_pruning_two_are_good_at_every_moment(start, folder, whole, count):
+def test_between_saving_and_pruning_two_are_good_at_every_moment(start, folder, whole, count, figure):
     rng = random.Random(1)
+    figure(f"{count(5, 50)} kills")
     for number in range(count(5, 50)):
         run = folder / f"run-{number}"
         function, after = POINTS[number % len(POINTS)]

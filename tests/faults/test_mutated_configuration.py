@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 import tomli_w
@@ -139,21 +140,21 @@ def trees():
     return [resolve(registry.find("recipe", name).spec, [], registry.find_spec).tree() for name in RECIPES]
 
 
-def check_progress(title: str, codes: Counter[int]) -> None:
+def check_progress(figure: Callable[[str], None], codes: Counter[int]) -> None:
     """Some cases were refused, and some were not."""
-    print(f"{title}: {dict(codes)}")
+    figure(f"by exit code {dict(sorted(codes.items()))}")
     assert sum(codes[code] for code in CODES) > 0.3 * codes.total(), codes
     assert codes[0] > 0.02 * codes.total(), codes
 
 
-def test_mutated_flags_run_or_end_in_a_sentence(judged, count):
+def test_mutated_flags_run_or_end_in_a_sentence(judged, figure, count):
     chance, codes = random.Random(1), Counter()
     for _ in range(count(100, 1000)):
         words = []
         for flag, alone in chance.sample(FLAGS, chance.choice([1, 1, 1, 2, 3])):
             words += [spelt(flag, chance)] + ([] if alone else [chance.choice(WORDS)])
         codes[judged("run", "--plugin", chance.choice(RECIPES), "--dry-run", *words)] += 1
-    check_progress("flags", codes)
+    check_progress(figure, codes)
 
 
 def mutated(tree: dict, chance: random.Random) -> dict:
@@ -212,7 +213,7 @@ PIECES = (
 )
 
 
-def test_mutated_assignments_run_or_end_in_a_sentence(judged, trees, count):
+def test_mutated_assignments_run_or_end_in_a_sentence(judged, figure, trees, count):
     chance, codes = random.Random(2), Counter()
     odd = (
         "",
@@ -232,7 +233,7 @@ def test_mutated_assignments_run_or_end_in_a_sentence(judged, trees, count):
         value = chance.choice(WORDS) if chance.random() < 0.5 else toml(chance.choice(VALUES))
         setting = chance.choice([f"{key}={value}"] * 9 + [key])
         codes[judged("run", "--plugin", chance.choice(RECIPES), "--dry-run", "--set", setting)] += 1
-    check_progress("assignments", codes)
+    check_progress(figure, codes)
 
 
 def toml(value: object) -> str:
@@ -240,7 +241,7 @@ def toml(value: object) -> str:
     return str(tomli_w.dumps({"x": [value]})).partition("[")[2].rpartition("]")[0].strip().rstrip(",")
 
 
-def test_mutated_files_of_settings_run_or_end_in_a_sentence(judged, trees, count, tmp_path):
+def test_mutated_files_of_settings_run_or_end_in_a_sentence(judged, figure, trees, count, tmp_path):
     chance, codes = random.Random(3), Counter()
     path = tmp_path / "config.toml"
     for _ in range(count(100, 1000)):
@@ -250,7 +251,7 @@ def test_mutated_files_of_settings_run_or_end_in_a_sentence(judged, trees, count
         else:
             path.write_bytes(tomli_w.dumps(mutated(tree, chance)).encode())
         codes[judged("run", "--config", path, "--dry-run")] += 1
-    check_progress("files of settings", codes)
+    check_progress(figure, codes)
 
 
 @pytest.mark.parametrize("what", ["a folder", "nothing", "a picture", "an empty file", "UTF-16"])
@@ -290,7 +291,7 @@ COMMANDS = {
 
 #: So many samples may be asked for; drawing them only takes too long for a test.
 @pytest.mark.parametrize("command", COMMANDS)
-def test_other_commands_with_mutated_words_work_or_end_in_a_sentence(command, judged, a_run, count):
+def test_other_commands_with_mutated_words_work_or_end_in_a_sentence(command, judged, figure, a_run, count):
     needed, flags = COMMANDS[command]
     chance, codes = random.Random(command), Counter()
     for _ in range(count(15, 150)):
@@ -305,5 +306,5 @@ def test_other_commands_with_mutated_words_work_or_end_in_a_sentence(command, ju
                 f"{chance.choice(['count', 'columns', 'dim', 'x'])}={value}" if flag == "--set" else value,
             ]
         codes[judged(*command.split(), *words)] += 1
-    print(f"{command}: {dict(codes)}")
+    figure(f"by exit code {dict(sorted(codes.items()))}")
     assert sum(codes[code] for code in CODES) > 0.3 * codes.total(), codes

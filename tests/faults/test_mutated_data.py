@@ -103,11 +103,6 @@ def reader(_process: tuple[subprocess.Popen[str], Path]) -> Reader:
     return fresh
 
 
-def report(kind: str, reader: Reader) -> None:
-    """Shown by ``pytest -s``."""
-    print(f"{kind}: {reader.refused} refused, {reader.loaded} loaded")
-
-
 # mutations
 
 
@@ -156,7 +151,7 @@ def picture(ending: str) -> bytes:
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-def test_a_mutated_picture_in_a_folder_is_refused_by_name_or_skipped_and_counted(ending, reader, count, tmp_path):
+def test_a_mutated_picture_is_refused_by_name_or_skipped_and_counted(ending, reader, figure, count, tmp_path):
     content, others = picture(ending), [picture(each) for each in FORMATS]
     chance = random.Random(ending)
     for name in ("b.png", "c.png"):
@@ -174,7 +169,7 @@ def test_a_mutated_picture_in_a_folder_is_refused_by_name_or_skipped_and_counted
         assert ("skipped 1 of 3 pictures that cannot be read: a." in notes) == ("code" in strict), notes
     assert reader.refused > 0.2 * count(100, 1000)
     assert reader.loaded > 1.03 * count(100, 1000)  # every skipping one, and some of the strict ones
-    report(ending, reader)
+    figure(f"{reader.refused} refused, {reader.loaded} loaded")
 
 
 # archives
@@ -226,7 +221,7 @@ WORDS = (
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)
-def test_a_mutated_archive_is_read_or_refused_by_name(kind, reader, count, tmp_path):
+def test_a_mutated_archive_is_read_or_refused_by_name(kind, reader, figure, count, tmp_path):
     name, content = ARCHIVES[kind]
     chance, others = random.Random(kind), [other for _, other in ARCHIVES.values()]
     path = tmp_path / name
@@ -234,13 +229,13 @@ def test_a_mutated_archive_is_read_or_refused_by_name(kind, reader, count, tmp_p
         path.write_bytes(mutated(content, chance.choice(others), chance))
         reader.read(path)
     reader.noted()
-    report(kind, reader)
+    figure(f"{reader.refused} refused, {reader.loaded} loaded")
     assert reader.refused > 0.3 * count(100, 1000)
     assert reader.loaded > 0
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_mutated_table_of_labels_is_read_or_refused_by_name(name, reader, count, tmp_path):
+def test_a_mutated_table_of_labels_is_read_or_refused_by_name(name, reader, figure, count, tmp_path):
     content, chance = TABLES[name], random.Random(name)
     for place in range(4):
         (tmp_path / f"{place}.png").write_bytes(PICTURES["3/0.png"])
@@ -252,7 +247,7 @@ def test_a_mutated_table_of_labels_is_read_or_refused_by_name(name, reader, coun
         (tmp_path / name).write_bytes(changed)
         reader.read(tmp_path)
     reader.noted()
-    report(name, reader)
+    figure(f"{reader.refused} refused, {reader.loaded} loaded")
     assert reader.refused > 0.3 * count(100, 1000)
     assert reader.loaded > 0
 
@@ -348,7 +343,7 @@ def test_hostile_archives_are_refused_by_name_in_little_memory(what, reader, tmp
     assert [each.name for each in tmp_path.iterdir()] == ["inside"]
 
 
-def test_real_files_of_mnist_are_read_or_refused_after_an_accident(reader, count, tmp_path):
+def test_real_files_of_mnist_are_read_or_refused_after_an_accident(reader, figure, count, tmp_path):
     source = Path(__file__).parents[2].parent / "shared" / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
     if not source.is_file():
         pytest.skip(f"no real MNIST at {source}")
@@ -357,5 +352,5 @@ def test_real_files_of_mnist_are_read_or_refused_after_an_accident(reader, count
     for _ in range(count(10, 100)):
         path.write_bytes(mutated(content, PICTURES["3/0.png"], chance))
         reader.read(path)
-    report("MNIST", reader)
+    figure(f"{reader.refused} refused, {reader.loaded} loaded")
     assert reader.refused > 0.3 * count(10, 100)

@@ -30,7 +30,8 @@ def children_of(process: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_a_killed_reader_ends_the_run_with_a_clear_error_and_good_checkpoints(start, folder, count):
+def test_a_killed_reader_ends_the_run_with_a_clear_error_and_good_checkpoints(start, folder, count, figure):
+    figure(f"{count(1, 10)} readers killed")
     for number in range(count(1, 10)):
         run = folder / f"run-{number}"
         child = start("command", ["run", *TINY, "--steps", 100_000, "--workers", 2, "--output-dir", run])
@@ -45,7 +46,8 @@ def test_a_killed_reader_ends_the_run_with_a_clear_error_and_good_checkpoints(st
             load_checkpoint(path, training=True)
 
 
-def test_fresh_processes_of_one_seed_have_the_same_bytes(genframe_process, folder, count):
+def test_fresh_processes_of_one_seed_have_the_same_bytes(genframe_process, folder, count, figure):
+    figure(f"{count(3, 10)} processes")
     found = []
     for number in range(count(3, 10)):
         words = [*TINY, "--steps", 3, "--output-dir", folder / f"run-{number}"]

@@ -9,7 +9,8 @@ from harness import TINY, last_step, until
 from genframe.rundir.checkpoint import complete_checkpoints
 
 
-def test_of_two_starters_one_wins_and_the_other_is_told_who(start, folder, count):
+def test_of_two_starters_one_wins_and_the_other_is_told_who(start, folder, count, figure):
+    figure(f"{count(3, 20)} races")
     for number in range(count(3, 20)):
         run = folder / f"run-{number}"
         words = ["run", *TINY, "--steps", 100_000, "--output-dir", run]

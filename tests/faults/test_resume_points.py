@@ -17,12 +17,16 @@ POINTS = range(1, 31) if FULL else (1, 6, 8, 11)
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("decay", [0.0, 0.999])
-def test_a_run_resumed_at_any_point_has_the_same_bytes(cli: Any, folder: Path, workers: int, decay: float) -> None:
+def test_a_run_resumed_at_any_point_has_the_same_bytes(
+    cli: Any, folder: Path, figure: Any, workers: int, decay: float
+) -> None:
     words = [*TINY, "--batch-size", 375, "--steps", STEPS, "--sample-every", 3, "--keep-last", STEPS]
     words += ["--workers", workers, "--set", f"training.ema={decay}", "--output-dir"]
     whole = folder / "whole"
     assert cli("run", *words, whole).code == 0
-    for point in POINTS if workers == 0 or FULL else POINTS[1:2]:
+    points = POINTS if workers == 0 or FULL else POINTS[1:2]
+    figure(f"{len(points)} points, {workers} readers, decay {decay}")
+    for point in points:
         part = folder / f"part-{point}"
         shutil.copytree(whole, part)
         for path in complete_checkpoints(part / "checkpoints")[point:]:

@@ -24,7 +24,7 @@ def logged(run: Path) -> int:
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
-def test_signals_at_random_times_save_within_a_step_and_the_end_is_the_same(cli, start, folder, count):
+def test_signals_at_random_times_save_within_a_step_and_the_end_is_the_same(cli, start, folder, count, figure):
     assert cli(*WORDS, "--output-dir", folder / "whole").code == 0
     whole = content(folder / "whole")
     rng, sent, steps, number = random.Random(0), 0, set(), 0
@@ -56,7 +56,7 @@ def test_signals_at_random_times_save_within_a_step_and_the_end_is_the_same(cli,
     assert start("command", [*WORDS, "--resume", "--output-dir", run]).wait() == 0
     assert content(run) == whole
     assert len(steps) >= count(3, 30)
-    print(f"{sent} signals, {len(steps)} distinct steps, {number + 1} finished runs")
+    figure(f"{sent} signals, {len(steps)} distinct steps, {number + 1} finished runs")
 
 
 def test_a_second_signal_quits_at_once(start, folder):
