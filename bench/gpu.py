@@ -1,6 +1,6 @@
 """All that wants to be known of the kernels on a GPU, in one command, the most important first.
 
-    python bench/gpu.py [--minutes 9] [--output bench/results/gpu.json]
+    python bench/gpu.py [--minutes 9] [--mnist FOLDER] [--output bench/results/gpu.json]
 
 Every figure is written down as soon as it is there. Called again on the same kind of device, it goes on with what is
 missing; so one command of nine minutes is a beginning, and a few of them are everything. ``gpu_report.py`` makes the
@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_cases import NETWORKS, RECOMPUTING, TINY, Case, Network, cases, floor
+from gpu_cases import NETWORKS, RECOMPUTING, TINY, Case, Network, Schedule, cases, floor, schedules
 from torch import Tensor, nn
 
 from genframe.assembly import Assembly, assemble
@@ -281,6 +281,21 @@ def tests() -> dict[str, Any]:
     return {"code": done.returncode, "last": done.stdout.splitlines()[-8:]}
 
 
+def trained(schedule: Schedule, folder: Path, seconds: float) -> dict[str, Any]:
+    """How long a whole run took, and how good it became."""
+    run = folder / schedule.name.replace(", ", "-")
+    words = [sys.executable, "-m", "genframe", "run", *schedule.words, "--output-dir", str(run)]
+    try:
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"it took more than {seconds:.0f} seconds"}
+    if done.returncode:
+        return {"failed": done.stderr.strip().rpartition("\n")[2]}
+    content = json.loads((run / "run.json").read_text())
+    metrics = {name: entry.get("value") for name, entry in content["metrics"].items()}
+    return {key: content[key] for key in ("steps", "cuda_graphs", "precision", "timings")} | {"metrics": metrics}
+
+
 def main() -> int:
     """Goes on where the last call ended."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -288,6 +303,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=9.0, help="no case begins after so long")
     parser.add_argument("--smoke", action="store_true", help="tiny networks on the CPU")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases in whose name this stands")
+    parser.add_argument("--mnist", type=Path, help="the folder of its four files, for the whole published training")
     parser.add_argument("--no-tests", action="store_true", help="leave the tests out")
     asked = parser.parse_args()
     device = "cpu" if asked.smoke else "cuda"
@@ -301,7 +317,7 @@ def main() -> int:
     if content and content["machine"] != said:
         print(f"{asked.output} is of another machine: {content['machine']}; name another --output", file=sys.stderr)
         return 2
-    content = content or {"machine": said, "cases": {}}
+    content = content or {"machine": said, "cases": {}, "schedules": {}}
 
     def keep(key: str, value: Any, into: dict[str, Any]) -> None:
         into[key] = value
@@ -332,6 +348,16 @@ def main() -> int:
             print(f"{case}: {found.get('failed') or format(found['milliseconds'], '.3f') + ' ms'}", flush=True)
         else:
             print("everything is measured")
+        finished = content["schedules"]
+        data: tuple[str, ...] = ("--data", "mnist", "--data-dir", str(asked.mnist.resolve())) if asked.mnist else ()
+        if asked.smoke:
+            data = ("--data", "digits", "--image-size", "28", "--steps", "2", "--batch-size", "8")
+        for schedule in schedules(device, data) if data else []:
+            left = end - time.monotonic()
+            if schedule.name in finished or asked.only not in schedule.name or left < 0:
+                continue
+            keep(schedule.name, trained(schedule, Path(folder), max(left, 60.0)), finished)
+            print(f"{schedule.name}: {finished[schedule.name]}", flush=True)
     return 0
 
 

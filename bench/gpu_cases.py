@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,6 +35,35 @@ TINY = {"tiny": Network("cdcgan", (8, 8, 1), ("architecture.width=4", "architect
 
 #: Variants of a step that recompute activations: as "graphs" and as "triton" without this; compare the peaks of memory.
 RECOMPUTING = ("graphs + recompute", "triton + recompute")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A whole published training on real data, started as a user starts it.
+
+    Attributes:
+        name: of the figure.
+        words: of ``genframe run``.
+    """
+
+    name: str
+    words: tuple[str, ...]
+
+
+def schedules(device: str, data: Sequence[str]) -> list[Schedule]:
+    """``cdcgan-radford2015`` as it was published, 78,200 minibatches: eager in float32, and replayed.
+
+    Args:
+        device: where.
+        data: the words that name the data.
+    """
+    words = ("--plugin", "cdcgan-radford2015", *data, "--device", device, "--seed", "0", "--set", "observers=[]")
+    eager = (*words, "--precision", "float32", "--set", "training.cuda_graphs=false")
+    return [
+        Schedule("replayed, bfloat16", (*words, "--precision", "bfloat16")),
+        Schedule("replayed, float32", (*words, "--precision", "float32")),
+        Schedule("eager, float32", eager),
+    ]
 
 
 @dataclass(frozen=True)

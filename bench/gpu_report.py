@@ -84,6 +84,30 @@ def layer_table(content: Mapping[str, Any]) -> Iterator[str]:
         yield "| " + " | ".join((f"{name.partition(' ')[2]}: {call}", batch, precision, *times)) + " |"
 
 
+def memory_table(rows: Rows) -> Iterator[str]:
+    """The memory that PyTorch had taken at most, as a share of eager's."""
+    variants = list(dict.fromkeys(name for figures in rows.values() for name in figures if name != "eager"))
+    yield "| network | batch | precision | eager | " + " | ".join(variants) + " |"
+    yield "|" + "---|" * (4 + len(variants))
+    for key, figures in rows.items():
+        eager = figures.get("eager", {}).get("peak_bytes")
+        peaks = [figures.get(name, {}).get("peak_bytes") for name in variants]
+        shares = [f"{peak / eager:.2f}" if eager and peak else "" for peak in peaks]
+        yield "| " + " | ".join((*key, f"{eager / 2**20:,.0f} MiB" if eager else "", *shares)) + " |"
+
+
+def schedule_table(schedules: Mapping[str, Any]) -> Iterator[str]:
+    """``cdcgan-radford2015`` on MNIST, as it was published."""
+    yield "| training | steps | seconds of training | figures |"
+    yield "|---|---|---|---|"
+    for name, found in schedules.items():
+        if "failed" in found:
+            yield f"| {name} | | cannot: {found['failed']} | |"
+            continue
+        figures = ", ".join(f"{metric} {value:.4f}" for metric, value in found["metrics"].items() if value is not None)
+        yield f"| {name} | {found['steps']:,} | {found['timings']['training_seconds']:.1f} | {figures} |"
+
+
 def page(content: Mapping[str, Any]) -> str:
     """Everything, in Markdown."""
     machine, ceilings = content["machine"], content["ceilings"]
@@ -98,6 +122,9 @@ def page(content: Mapping[str, Any]) -> str:
     ]
     for question, title in TITLES.items():
         lines += ["", f"## {title}", "", *table(rows_of(content, question), ceilings)]
+    lines += ["", "## Peak memory of a training step", "", *memory_table(rows_of(content, "step"))]
+    if content.get("schedules"):
+        lines += ["", "## A whole published training", "", *schedule_table(content["schedules"])]
     return "\n".join([*lines, "", "## Single blocks, forward and backward", "", *layer_table(content), ""])
 
 

@@ -2,8 +2,9 @@
 
 A golden run is made once, with the release that brings a layout, and never again:
 
-    genframe run --plugin cdcgan --set architecture.width=2 --set architecture.hidden=0 --noise-dim 4 --batch-size 16 \
-        --steps 400 --checkpoint-every 200 --log-every 100 --set metrics=[] --set observers=[] --device cpu --output-dir RUN
+    genframe run --plugin cdcgan --set architecture.width=2 --set architecture.hidden=0 --set metrics=[] \
+        --set observers=[] --noise-dim 4 --batch-size 16 --steps 400 --checkpoint-every 200 --log-every 100 \
+        --device cpu --output-dir RUN
     genframe sample RUN -n 20 --seed 3 --output RUN/samples.npz
 
 Kept are the last checkpoint, the rows, the settings, and ``run.json`` without what it says of the machine.

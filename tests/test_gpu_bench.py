@@ -45,11 +45,18 @@ def test_it_measures_goes_on_and_reports(tmp_path: Path) -> None:
     assert "tiny" not in again.stdout
     assert cases(output) == found
 
+    assert not json.loads(output.read_text())["schedules"]  # `--only` names none of them
+    done = script("gpu.py", "--smoke", "--only", "replayed, float32", "--output", output)
+    assert done.returncode == 0, done.stderr
+    (schedule,) = json.loads(output.read_text())["schedules"].values()
+    assert (schedule["steps"], schedule["cuda_graphs"]) == (2, "none: the device is cpu")
+
     reported = script("gpu_report.py", "--input", output)
     assert reported.returncode == 0, reported.stderr
     page = (tmp_path / "gpu.md").read_text()
     assert "| tiny | 4 | bfloat16 |" in page
     assert "conv_transpose" in page
+    assert "| replayed, float32 | 2 |" in page
     (inference,) = [line for line in page.splitlines() if line.startswith("| tiny") and "(triton)" in line]
     figures = found["generator | tiny | 4 | bfloat16 | triton"]
     ceilings = json.loads(output.read_text())["ceilings"]
