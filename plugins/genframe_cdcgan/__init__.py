@@ -24,4 +24,5 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         },
         training={"steps": 2000, "sample_every": 1000, "checkpoint_every": 1000},
         metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
+        observers=(Choice(name="health"),),
     )

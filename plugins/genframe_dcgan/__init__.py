@@ -112,4 +112,5 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
             "objective": Choice(name="non-saturating"),
         },
         training={"steps": 2000, "sample_every": 1000, "checkpoint_every": 1000},
+        observers=(Choice(name="health"),),
     )

@@ -37,6 +37,7 @@ def _recipe(
         slots={"noise": noise, "objective": Choice(name="non-saturating")},
         training={"ema": 0.0} | training,
         metrics=_METRICS if conditioning.name != "none" else (),
+        observers=(Choice(name="health"),),
     )
 
 
