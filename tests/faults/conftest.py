@@ -20,8 +20,7 @@ import pytest
 # Children import these by name, too, and the tests beside this file what they share.
 sys.path.append(str(Path(__file__).parent))
 
-import forked
-from harness import FULL, Child
+from harness import FULL, Child, run_forked
 
 #: What a test may take beyond what the process has when it starts; a broken limit fails the test, not the machine.
 _ROOM = 3 * 2**30
@@ -96,9 +95,8 @@ def start(server: Any, tmp_path: Path) -> Iterator[Callable[..., Child]]:
 
     def begin(function: str, words: list[Any], *arguments: Any) -> Child:
         log = tmp_path / f"child-{next(numbers)}.log"
-        process = server.Process(
-            target=getattr(forked, function), args=([str(word) for word in words], str(log), *arguments)
-        )
+        texts = [str(word) for word in words]
+        process = server.Process(target=run_forked, args=(function, texts, str(log), *arguments))
         process.start()
         children.append(Child(process, log))
         return children[-1]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from genframe.rundir.checkpoint import complete_checkpoints
 
@@ -19,6 +20,13 @@ FULL = os.environ.get("FAULTS") == "full"
 TINY = ["--plugin", "cdcgan", "--batch-size", "16", "--set", "architecture.width=8", "--set", "architecture.hidden=16"]
 TINY += ["--set", "metrics=[]", "--set", "observers=[]", "--device", "cpu", "--log-every", "1"]
 TINY += ["--checkpoint-every", "1"]
+
+
+def run_forked(function: str, *arguments: Any) -> None:
+    """In the child: a function of ``forked.py``, which the tests themselves do not import: it imports very much."""
+    import forked
+
+    getattr(forked, function)(*arguments)
 
 
 @dataclass(frozen=True)

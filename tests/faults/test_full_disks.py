@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import TINY, last_step, until
+from harness import TINY, last_step, run_forked, until
 
 from genframe.rundir.checkpoint import complete_checkpoints, load_checkpoint
 from genframe.rundir.space import refuse_full_disk
@@ -19,10 +19,8 @@ MEGABYTE = 1_000_000
 @pytest.fixture(scope="module")
 def mounts(server: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips where a process may not have a file system of its own."""
-    import forked
-
     report = tmp_path_factory.mktemp("mount") / "report"
-    process = server.Process(target=forked.can_mount, args=(str(report),))
+    process = server.Process(target=run_forked, args=("can_mount", str(report)))
     process.start()
     process.join(30)
     if not report.exists() or not json.loads(report.read_text()):
