@@ -41,7 +41,7 @@ class CheckpointError(GenframeError):
 
 
 class DivergenceError(GenframeError):
-    """A loss, gradient or parameter became NaN or infinite."""
+    """A loss, gradient or parameter became NaN or infinite, or samples collapsed in a run that is to stop there."""
 
     exit_code = 6
 

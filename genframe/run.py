@@ -70,10 +70,12 @@ def run(plan: Plan, registry: Registry, *, output_dir: Path | None = None, obser
     with kernel_backend(backend):
         refuse_unfit_backend(config, registry)
         assembly = assemble(config, registry, initialise=not (goes_on or plan.branch_from))
-    refuse_full_disk(output_dir or NUMBERED, *assembly.storage())
+    if not goes_on:
+        refuse_full_disk(output_dir or NUMBERED, *assembly.storage())
     progress = branch(assembly, plan.branch_from) if plan.branch_from and not goes_on else None
     with _directory(output_dir, config, plan.resume) as directory:
         if has_checkpoint(directory.path):
+            refuse_full_disk(directory.path, *assembly.storage())
             progress = go_on(assembly, directory)
         recorder = Recorder(assembly, directory, observers, progress)
         threads = cpu_threads(assembly.config.training.threads or 1)

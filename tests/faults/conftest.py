@@ -88,7 +88,7 @@ def server() -> Any:
 
 
 @pytest.fixture
-def start(server: Any, tmp_path: Path) -> Iterator[Callable[..., Child]]:
+def start(server: Any, tmp_path: Path, folder: Path) -> Iterator[Callable[..., Child]]:
     """``start("command", words, ...)`` starts a function of ``forked.py`` on these words; none outlives the test."""
     children: list[Child] = []
     numbers = itertools.count()
