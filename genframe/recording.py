@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +20,14 @@ from genframe.assembly import Assembly
 from genframe.errors import ConfigError, DataError, GenframeError, StorageError
 from genframe.interfaces import Listener, Metric, Monitor, Observer, RunView
 from genframe.resuming import Progress, environment
-from genframe.rundir.checkpoint import Checkpoint, networks_digest, prune_checkpoints, save_checkpoint
+from genframe.rundir.checkpoint import (
+    Checkpoint,
+    EncodedCheckpoint,
+    encode_checkpoint,
+    networks_digest,
+    prune_checkpoints,
+    write_checkpoint,
+)
 from genframe.rundir.directory import RunDirectory, now, step_name
 from genframe.training.digests import Digests, together
 
@@ -45,6 +53,8 @@ class Recorder:
         if self._progress.best:
             self._content["best"] = dict(self._progress.best)
         self._measured: tuple[int, dict[str, Any]] = (0, {})
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._written: Future[None] | None = None
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -56,6 +66,7 @@ class Recorder:
         step, is_new = self._progress.step, "resumed" not in self._content
         if step and is_new:
             self.save(step)
+            self.settle()
         self._directory.write_config(self._assembly.config.tree())
         self._directory.write_run(self._content)
         if is_new:
@@ -67,6 +78,8 @@ class Recorder:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """A row of ``metrics.jsonl``, of ``digests.jsonl`` and of ``timings.jsonl``."""
+        if self._written and self._written.done():
+            self.settle()  # a full disk is told now, and not at the next checkpoint
         digests = self._digests.now()
         self._tell(step, values, digest=together(digests))
         self._directory.append_digests({"step": step, "digests": digests})
@@ -107,9 +120,14 @@ class Recorder:
         return True
 
     def save(self, step: int) -> None:
-        """A checkpoint of step `step`; older ones make room, the best one stays."""
+        """A checkpoint of step `step`; older ones make room, the best one stays. It is written while training goes on.
+
+        Raises:
+            StorageError: the one before it could not be written.
+        """
         assembly = self._assembly
-        further = {"step": step, "environment": environment(assembly), "best": self._content.get("best")}
+        best = self._content.get("best")
+        further = {"step": step, "environment": environment(assembly), "best": best}
         content = Checkpoint(
             networks=assembly.network_tensors(),
             training=assembly.trainer.training_tensors(),
@@ -118,10 +136,23 @@ class Recorder:
             step=step,
             seconds=round(time.monotonic() - self._began, 3),
         )
-        save_checkpoint(self._directory.checkpoints, content)
-        best = self._content.get("best")
+        self.settle()
         kept = {step_name(best["step"])} if best else set()
-        prune_checkpoints(self._directory.checkpoints, assembly.config.training.keep_last, kept)
+        self._written = self._writer.submit(self._write, encode_checkpoint(content), kept)
+
+    def settle(self) -> None:
+        """Waits until everything that was saved is on disk.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        written, self._written = self._written, None
+        if written:
+            written.result()
+
+    def _write(self, content: EncodedCheckpoint, kept: set[str]) -> None:
+        write_checkpoint(self._directory.checkpoints, content)
+        prune_checkpoints(self._directory.checkpoints, self._assembly.config.training.keep_last, kept)
 
     def conclude(self, last: int) -> None:
         """The final picture and the held-out figures of a run that has reached its last step."""
@@ -142,11 +173,17 @@ class Recorder:
         problems: list[Exception] = []
         if reason:
             self._content["reason"] = reason
-        try:
-            self._directory.write_run(self._content)
-            self._directory.append_log(" ".join([now(), status, reason]).rstrip())
-        except StorageError as error:  # a full disk must not hide how the run has ended
-            problems.append(error)
+        last_word = " ".join([now(), status, reason]).rstrip()
+        for write in (
+            self.settle,
+            lambda: self._directory.write_run(self._content),
+            lambda: self._directory.append_log(last_word),
+        ):
+            try:
+                write()
+            except StorageError as error:  # a full disk must not hide how the run has ended
+                problems.append(error)
+        self._writer.shutdown()
         failed = {name: entry["failed"] for name, entry in self._content["metrics"].items() if "failed" in entry}
         problems += [GenframeError(f"metric '{name}' failed: {why}") for name, why in failed.items()]
         for observer in self._observers:

@@ -21,7 +21,6 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +68,34 @@ def networks_digest(networks: Mapping[str, Tensor]) -> str:
     return hashlib.sha256(save(_contiguous(networks))).hexdigest()
 
 
-def save_checkpoint(root: Path, content: Checkpoint) -> None:
+@dataclass(frozen=True, kw_only=True)
+class EncodedCheckpoint:
+    """The content of a checkpoint's files: a copy, which training no longer changes.
+
+    Attributes:
+        payloads: by file name.
+        run: the run's id.
+        step: after how many steps.
+        seconds: how long the run had trained by then.
+    """
+
+    payloads: Mapping[str, bytes]
+    run: str
+    step: int
+    seconds: float
+
+
+def encode_checkpoint(content: Checkpoint) -> EncodedCheckpoint:
+    """What `write_checkpoint` writes, so that it can do so while training goes on."""
+    payloads = {
+        "networks.safetensors": save(_contiguous(content.networks)),
+        "training.safetensors": save(_contiguous(content.training)),
+        "state.json": json_bytes(content.state),
+    }
+    return EncodedCheckpoint(payloads=payloads, run=content.run, step=content.step, seconds=content.seconds)
+
+
+def write_checkpoint(root: Path, content: EncodedCheckpoint) -> None:
     """Writes ``root/step-N``.
 
     Raises:
@@ -77,17 +103,10 @@ def save_checkpoint(root: Path, content: Checkpoint) -> None:
     """
     target = root / step_name(content.step)
     temporary = _aside(target)
-    payloads = {
-        "networks.safetensors": save(_contiguous(content.networks)),
-        "training.safetensors": save(_contiguous(content.training)),
-        "state.json": json_bytes(content.state),
-    }
     with storage_errors(target):
         try:
             temporary.mkdir()
-            with ThreadPoolExecutor(len(payloads)) as pool:  # digests and disks keep no one else waiting
-                entries = pool.map(lambda name: _written(temporary / name, payloads[name]), payloads)
-                files = dict(zip(payloads, entries, strict=True))
+            files = {name: _written(temporary / name, body) for name, body in content.payloads.items()}
             manifest = Manifest(schema=SCHEMA, run=content.run, step=content.step, seconds=content.seconds, files=files)
             write_durably(temporary / MANIFEST, manifest.to_bytes())
             sync_directory(temporary)

@@ -28,7 +28,10 @@ class Record(Protocol):
         """Time to measure; whether what was measured must be saved, as the best so far."""
 
     def save(self, step: int) -> None:
-        """Time for a checkpoint."""
+        """Time for a checkpoint; it may be written while training goes on."""
+
+    def settle(self) -> None:
+        """Training ends: everything that was saved has to be on disk."""
 
 
 def train(
@@ -80,6 +83,8 @@ def train(
             trainer.check()
             record.save(step)
             saved_at = time.monotonic()
+        if last or stop.name:
+            record.settle()
         if last:
             return step
         if stop.name:

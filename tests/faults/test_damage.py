@@ -12,7 +12,13 @@ import torch
 from harness import TINY, content
 
 from genframe.errors import CheckpointError
-from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint, save_checkpoint
+from genframe.rundir.checkpoint import (
+    Checkpoint,
+    complete_checkpoints,
+    encode_checkpoint,
+    load_checkpoint,
+    write_checkpoint,
+)
 
 FILES = ("networks.safetensors", "training.safetensors", "state.json", "manifest.json")
 
@@ -24,7 +30,8 @@ def small(folder: Path) -> Path:
     networks = {"generator.weight": weights, "ema.generator.weight": weights / 2}
     training = {"generator.0.exp_avg": weights, "generator.0.exp_avg_sq": weights.square()}
     state = {"config": {"recipe": "demo", "training": {"steps": 3}}, "averages": {"generator": 3}}
-    save_checkpoint(folder, Checkpoint(networks=networks, training=training, state=state, run="run", step=3))
+    content = Checkpoint(networks=networks, training=training, state=state, run="run", step=3)
+    write_checkpoint(folder, encode_checkpoint(content))
     path = folder / "step-00000003"
     assert 5_000 < sum(file.stat().st_size for file in path.iterdir()) < 12_000
     load_checkpoint(path, training=True)

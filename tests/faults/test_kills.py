@@ -56,7 +56,7 @@ def test_kills_at_random_times_leave_good_checkpoints_and_the_same_end(start, fo
 
 
 POINTS = [
-    ("genframe.recording.save_checkpoint", True),
+    ("genframe.recording.write_checkpoint", True),
     ("genframe.recording.prune_checkpoints", False),
     ("genframe.rundir.checkpoint._delete", False),
     ("genframe.rundir.checkpoint.shutil.rmtree", False),
@@ -86,7 +86,7 @@ def test_between_saving_and_pruning_two_are_good_at_every_moment(start, folder, 
 def test_a_kill_of_the_first_checkpoint_loses_no_earlier_one_because_there_is_none(start, folder, whole):
     run = folder / "run"
     words = ["run", *WORDS, "--output-dir", run]
-    child = start("command_that_dies", words, "genframe.recording.save_checkpoint", 1, False)
+    child = start("command_that_dies", words, "genframe.recording.write_checkpoint", 1, False)
     assert child.wait() == -9
     again = start("command", [*words, "--resume"])
     until(lambda: last_step(run) > 0, again)

@@ -61,7 +61,7 @@ def test_signals_at_random_times_save_within_a_step_and_the_end_is_the_same(cli,
 
 def test_a_second_signal_quits_at_once(start, folder):
     run = folder / "run"
-    child = start("command_that_waits", [*WORDS, "--output-dir", run], "genframe.recording.save_checkpoint")
+    child = start("command_that_waits", [*WORDS, "--output-dir", run], "genframe.recording.write_checkpoint")
     until(lambda: logged(run) >= 3, child)
     child.kill(signal.SIGTERM)
     until(lambda: "waits" in child.text(), child)

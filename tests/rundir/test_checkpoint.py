@@ -12,11 +12,12 @@ from genframe.errors import CheckpointError, StorageError
 from genframe.rundir.checkpoint import (
     Checkpoint,
     complete_checkpoints,
+    encode_checkpoint,
     find_checkpoint,
     load_checkpoint,
     networks_digest,
     prune_checkpoints,
-    save_checkpoint,
+    write_checkpoint,
 )
 
 FILES = ("networks.safetensors", "training.safetensors", "state.json", "manifest.json")
@@ -34,7 +35,7 @@ def content(step: int = 1, seed: int = 0, run: str = "run") -> Checkpoint:
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, content(500))
+    write_checkpoint(tmp_path, encode_checkpoint(content(500)))
     loaded = load_checkpoint(tmp_path / "step-00000500", training=True)
     assert torch.equal(loaded.networks["generator.weight"], content().networks["generator.weight"])
     assert torch.equal(loaded.training["generator.0.exp_avg"], content().training["generator.0.exp_avg"])
@@ -45,9 +46,9 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
 def test_equal_networks_have_equal_bytes_and_the_digest_says_so(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    save_checkpoint(tmp_path / "a", content(1, run="run-a"))
-    save_checkpoint(tmp_path / "b", content(1, run="run-b"))
-    save_checkpoint(tmp_path / "b", content(2, seed=1, run="run-b"))
+    write_checkpoint(tmp_path / "a", encode_checkpoint(content(1, run="run-a")))
+    write_checkpoint(tmp_path / "b", encode_checkpoint(content(1, run="run-b")))
+    write_checkpoint(tmp_path / "b", encode_checkpoint(content(2, seed=1, run="run-b")))
     digests = [load_checkpoint(tmp_path / name).digest for name in ("a/step-00000001", "b/step-00000001")]
     assert digests[0] == digests[1] != load_checkpoint(tmp_path / "b/step-00000002").digest
     for name in FILES[:3]:
@@ -56,7 +57,7 @@ def test_equal_networks_have_equal_bytes_and_the_digest_says_so(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_is_refused_and_the_file_named(tmp_path: Path, name: str) -> None:
-    save_checkpoint(tmp_path, content())
+    write_checkpoint(tmp_path, encode_checkpoint(content()))
     file = tmp_path / "step-00000001" / name
     whole = file.read_bytes()
     for place in range(0, len(whole), 37):
@@ -69,7 +70,7 @@ def test_a_flipped_bit_is_refused_and_the_file_named(tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_shortened_or_missing_file_is_refused_and_named(tmp_path: Path, name: str) -> None:
-    save_checkpoint(tmp_path, content())
+    write_checkpoint(tmp_path, encode_checkpoint(content()))
     file = tmp_path / "step-00000001" / name
     whole = file.read_bytes()
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
@@ -83,7 +84,7 @@ def test_a_shortened_or_missing_file_is_refused_and_named(tmp_path: Path, name: 
 
 def test_a_newer_layout_is_refused_naming_both_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genframe.rundir.checkpoint.SCHEMA", 99)
-    save_checkpoint(tmp_path, content())
+    write_checkpoint(tmp_path, encode_checkpoint(content()))
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match=r"layout 99.*up to 1"):
         load_checkpoint(tmp_path / "step-00000001")
@@ -92,7 +93,7 @@ def test_a_newer_layout_is_refused_naming_both_versions(tmp_path: Path, monkeypa
 def test_an_unfinished_checkpoint_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "checkpoints/step-00000005").mkdir(parents=True)
     for step in (100, 20):
-        save_checkpoint(tmp_path / "checkpoints", content(step))
+        write_checkpoint(tmp_path / "checkpoints", encode_checkpoint(content(step)))
     assert [path.name for path in complete_checkpoints(tmp_path / "checkpoints")] == ["step-00000020", "step-00000100"]
     assert find_checkpoint(tmp_path).name == "step-00000100"
     with pytest.raises(CheckpointError, match=r"manifest.json is missing"):
@@ -107,23 +108,23 @@ def test_nothing_to_load_is_said(tmp_path: Path) -> None:
 
 def test_the_oldest_checkpoints_make_room(tmp_path: Path) -> None:
     for step in range(1, 6):
-        save_checkpoint(tmp_path, content(step))
+        write_checkpoint(tmp_path, encode_checkpoint(content(step)))
     prune_checkpoints(tmp_path, 2)
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-00000004", "step-00000005"]
 
 
 def test_a_failed_save_leaves_no_temporary_files(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, content())
+    write_checkpoint(tmp_path, encode_checkpoint(content()))
     blocker = tmp_path / "step-00000002"
     blocker.write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="step-00000002"):
-        save_checkpoint(tmp_path, content(2))
+        write_checkpoint(tmp_path, encode_checkpoint(content(2)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000002"]
     load_checkpoint(tmp_path / "step-00000001")
 
 
 def test_the_manifest_lists_size_and_digest_of_every_file(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, content(1, run="run-id"))
+    write_checkpoint(tmp_path, encode_checkpoint(content(1, run="run-id")))
     manifest = json.loads((tmp_path / "step-00000001/manifest.json").read_bytes())
     assert (manifest["run"], manifest["step"]) == ("run-id", 1)
     sizes = {name: (tmp_path / "step-00000001" / name).stat().st_size for name in FILES[:3]}

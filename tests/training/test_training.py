@@ -175,6 +175,7 @@ class Diary:
         self.logged: list[int] = []
         self.sampled: list[int] = []
         self.saved: list[int] = []
+        self.settled: list[int] = []
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self.logged.append(step)
@@ -184,6 +185,9 @@ class Diary:
 
     def save(self, step: int) -> None:
         self.saved.append(step)
+
+    def settle(self) -> None:
+        self.settled = list(self.saved)
 
 
 def stream() -> Iterator[Batch]:
@@ -198,6 +202,7 @@ def test_each_cadence_is_kept_and_the_last_step_is_logged_and_saved() -> None:
     diary, descent = Diary(), trainer(Descent())
     train(descent, stream(), settings(), diary, StopRequest())
     assert (diary.logged, diary.sampled, diary.saved) == ([2, 4, 6, 7], [3, 6], [3, 6, 7])
+    assert diary.settled == diary.saved
     assert descent.networks["net"].weight.item() == pytest.approx(0.8**7)
 
 
@@ -206,7 +211,7 @@ def test_a_request_to_stop_saves_the_step_that_was_reached() -> None:
     diary.log = lambda step, values: stop.receive(2, None)  # type: ignore[method-assign]
     with pytest.raises(StoppedError, match=r"SIGINT after step 2 of 7") as caught:
         train(trainer(Descent()), stream(), settings(), diary, stop)
-    assert (diary.saved, caught.value.exit_code) == ([2], 130)
+    assert (diary.saved, diary.settled, caught.value.exit_code) == ([2], [2], 130)
 
 
 class Rooted(Descent):
