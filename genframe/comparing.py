@@ -69,11 +69,12 @@ def _digests(run: Path) -> tuple[list[str], dict[int, list[str]]]:
     try:
         lines = file.read_bytes().splitlines(keepends=True)
         rows = [json.loads(line) for line in lines if line.endswith(b"\n")]  # a live run may be writing the last
-        names: list[str] = rows[0]["tensors"]
-        digests = {int(row["step"]): _divided(row["digests"], len(names)) for row in rows[1:]}
+        first = next(number for number, row in enumerate(rows) if "tensors" in row)
+        names: list[str] = rows[first]["tensors"]
+        digests = {int(row["step"]): _divided(row["digests"], len(names)) for row in rows[first:] if "digests" in row}
     except OSError as error:
         raise CheckpointError(f"{run} cannot be compared: {file.name} cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         raise CheckpointError(f"{run} cannot be compared: {file.name} is damaged") from None
     return names, digests
 

@@ -360,7 +360,6 @@ class Observer(Protocol):
         """`outcome` is the final content of ``run.json``."""
 
 
-@runtime_checkable
 class Monitor(Protocol):
     """What an observer may have beside its other methods, to look at the networks and to warn."""
 
@@ -375,7 +374,6 @@ class Monitor(Protocol):
         """
 
 
-@runtime_checkable
 class Listener(Protocol):
     """What an observer may have beside its other methods, to be told of the remarks of others."""
 

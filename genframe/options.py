@@ -69,14 +69,19 @@ def configure(
         PluginError: a part that no plugin offers.
     """
     tree = dict(read_toml(config_file)) if config_file else {}
-    written = tree.pop("recipe", None)
+    name = _named(recipe, tree.pop("recipe", None), f"--config {config_file}", registry)
+    return _configured(registry, {**tree, "recipe": name}, options, settings)
+
+
+def _named(recipe: str | None, written: Any, where: str, registry: Registry) -> str:
+    """The recipe's name, from the flag or from what is written."""
     if recipe and written and recipe != written:
-        raise ConfigError(f"--plugin {recipe} and --config {config_file} (of recipe '{written}') contradict each other")
+        raise ConfigError(f"--plugin {recipe} and {where} (of recipe '{written}') contradict each other")
     name = recipe or written
     if not isinstance(name, str):
         known = quoted(found.spec.name for found in registry.all("recipe"))
         raise ConfigError(f"name a recipe: --plugin RECIPE, or --config FILE with recipe = ...; known are {known}")
-    return _configured(registry, {**tree, "recipe": name}, options, settings)
+    return name
 
 
 def _configured(registry: Registry, tree: Tree, options: Mapping[str, Any], settings: Sequence[Tree]) -> RunConfig:
@@ -103,7 +108,7 @@ def _stopping(config: RunConfig) -> Tree:
 
 def configure_resumed(
     registry: Registry,
-    config_file: Path,
+    stored: Tree,
     *,
     recipe: str | None,
     options: Mapping[str, Any],
@@ -117,12 +122,13 @@ def configure_resumed(
     Raises:
         ConfigError: the recipe is another one, or an option does not exist.
     """
-    before = configure(registry, recipe=recipe, config_file=config_file, options={})
-    asked = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
+    stored = {**stored, "recipe": _named(recipe, stored.get("recipe"), "the run's config.toml", registry)}
+    before = _configured(registry, stored, {}, ())
+    asked = _configured(registry, stored, options, settings)
     old, new = leaves(before.tree()), leaves(asked.tree())
     kept = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key not in _LENGTHS]
     length = {key: options.get(key) for key in ("steps", "epochs", "minutes")}
-    grown = configure(registry, recipe=recipe, config_file=config_file, options=length)
+    grown = _configured(registry, stored, length, ())
     if before.training.steps and grown.training.steps and grown.training.steps < before.training.steps:
         kept, grown = [*kept, "training.steps"], before
     if not kept:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genframe.config import RunConfig, Tree
-from genframe.errors import ConfigError
+from genframe.config import RunConfig, Tree, read_toml
+from genframe.errors import CheckpointError, ConfigError
 from genframe.options import configure, configure_branch, configure_resumed
 from genframe.registry import Registry
 
@@ -70,10 +70,13 @@ def plan(
     if branch_from and config_file:
         raise ConfigError("--config and --branch-from contradict each other: a branch has the other run's settings")
     if output_dir and (resume or _started_again()):
-        resume, stored = True, output_dir / "config.toml"
-        if stored.is_file():
-            config, note = configure_resumed(registry, stored, recipe=recipe, options=options, settings=settings)
-            return Plan(config=config, resume=True, note=note)
+        resume = True
+        stored, note = _stored(registry, output_dir)
+        if stored is not None:
+            config, further = configure_resumed(registry, stored, recipe=recipe, options=options, settings=settings)
+            if config_file:
+                further = f"{further}; --config {config_file} does not count".lstrip("; ")
+            return Plan(config=config, resume=True, note="; ".join(filter(None, (note, further))))
     if branch_from:
         from genframe.loading import configuration_of  # reads tensors, and importing torch takes seconds
         from genframe.rundir.checkpoint import checkpoint_at
@@ -84,6 +87,31 @@ def plan(
         return Plan(config=config, resume=resume, branch_from=origin)
     config = configure(registry, recipe=recipe, config_file=config_file, options=options, settings=settings)
     return Plan(config=config, resume=resume)
+
+
+def _stored(registry: Registry, output_dir: Path) -> tuple[Tree | None, str]:
+    """The configuration of the run in a folder, and what is wrong with its file; None if there is no run.
+
+    The file may be lost or damaged: checkpoints have their own copy.
+    """
+    file = output_dir / "config.toml"
+    try:
+        if file.exists():
+            return read_toml(file), ""
+        problem = f"{file} is missing"
+    except ConfigError as error:
+        problem = str(error)
+    from genframe.loading import configuration_of
+    from genframe.rundir.checkpoint import complete_checkpoints
+
+    for path in reversed(complete_checkpoints(output_dir / "checkpoints")):
+        try:
+            return configuration_of(path, registry).tree(), f"{problem}: the settings are those of {path}"
+        except CheckpointError:  # resuming will say so, and take the one before it
+            continue
+    if file.exists():
+        raise ConfigError(problem)
+    return None, ""
 
 
 def _started_again() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import platform
@@ -11,13 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 import genframe
 from genframe.assembly import Assembly
-from genframe.errors import ConfigError, DataError, GenframeError, StorageError
+from genframe.errors import ConfigError, DataError, GenframeError, StoppedError, StorageError
 from genframe.interfaces import Listener, Metric, Monitor, Observer, RunView
 from genframe.resuming import Progress, environment
 from genframe.rundir.checkpoint import (
@@ -67,10 +68,11 @@ class Recorder:
         if step and is_new:
             self.save(step)
             self.settle()
-        self._directory.write_config(self._assembly.config.tree())
         self._directory.write_run(self._content)
-        if is_new:
+        self._directory.write_config(self._assembly.config.tree())
+        if is_new or not self._directory.names_tensors():
             self._directory.append_digests({"step": step, "tensors": self._digests.names})
+        if is_new:
             self._directory.append_digests({"step": step, "digests": self._digests.now()})
         self._directory.append_log(" ".join((now(), self._beginning(), *self._progress.notes)))
         for observer in self._observers:
@@ -84,12 +86,12 @@ class Recorder:
         self._tell(step, values, digest=together(digests))
         self._directory.append_digests({"step": step, "digests": digests})
         self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
-        monitors = [observer for observer in self._observers if isinstance(observer, Monitor)]
-        if monitors:
-            view = self._assembly.view(step)
-            for monitor in monitors:
-                if sentence := monitor.viewed(step, view):
-                    self._remark(step, sentence)
+        monitors = [each for each in self._observers if callable(getattr(each, "viewed", None))]
+        view = self._assembly.view(step) if monitors else None
+        for monitor in cast(list[Monitor], monitors):
+            assert view is not None
+            if sentence := monitor.viewed(step, view):
+                self._remark(step, sentence)
 
     def sample(self, step: int) -> None:
         """A picture of step `step`."""
@@ -127,7 +129,8 @@ class Recorder:
         """
         assembly = self._assembly
         best = self._content.get("best")
-        further = {"step": step, "environment": environment(assembly), "best": best}
+        origin = {key: value for key, value in self._content.get("branched_from", {}).items() if key != "notes"}
+        further = {"step": step, "environment": environment(assembly), "best": best, "branched_from": origin or None}
         content = Checkpoint(
             networks=assembly.network_tensors(),
             training=assembly.trainer.training_tensors(),
@@ -151,6 +154,7 @@ class Recorder:
             written.result()
 
     def _write(self, content: EncodedCheckpoint, kept: set[str]) -> None:
+        self._directory.sync_rows()
         write_checkpoint(self._directory.checkpoints, content)
         prune_checkpoints(self._directory.checkpoints, self._assembly.config.training.keep_last, kept)
 
@@ -208,9 +212,10 @@ class Recorder:
     def _remark(self, step: int, sentence: str) -> None:
         self._content["remarks"].append({"step": step, "sentence": sentence})
         self._directory.append_log(f"{now()} step {step}: {sentence}")
+        self._directory.write_run(self._content)
         for observer in self._observers:
-            if isinstance(observer, Listener):
-                observer.remarked(step, sentence)
+            if callable(getattr(observer, "remarked", None)):
+                cast(Listener, observer).remarked(step, sentence)
 
     def _measure(self, step: int) -> dict[str, Any]:
         """The figures of a step, by metric; those of the latest step are remembered."""
@@ -233,7 +238,10 @@ def _measured(metric: Metric, view: RunView) -> dict[str, Any]:
     try:
         measurement = metric.measure(view)
         value = float(measurement.value)
-        return {"value": value if math.isfinite(value) else None, "protocol": dict(measurement.protocol)}
+        protocol = json.loads(json.dumps(dict(measurement.protocol)))
+        return {"value": value if math.isfinite(value) else None, "protocol": protocol}
+    except StoppedError:
+        raise
     except (ConfigError, DataError) as error:
         return {"skipped": str(error)}
     except Exception as error:  # whatever a stranger's metric does, the run has been trained

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,37 @@ import torch
 
 import genframe
 from genframe.assembly import Assembly
+from genframe.config import leaves
 from genframe.errors import CheckpointError, ConfigError
 from genframe.rundir import RunDirectory
-from genframe.rundir.checkpoint import Checkpoint, complete_checkpoints, load_checkpoint, sweep, understood
+from genframe.rundir.checkpoint import (
+    Checkpoint,
+    all_checkpoints,
+    complete_checkpoints,
+    load_checkpoint,
+    set_aside,
+    sweep,
+    understood,
+)
 from genframe.rundir.directory import drawn_pictures, now
 from genframe.rundir.files import storage_errors
 from genframe.rundir.lock import LOCK
 from genframe.training.trainer import below
 
-#: What a run writes into its directory before its first checkpoint, and what a killed one leaves half-written.
+#: What a run writes that is of no use without a checkpoint.
 _WRITTEN = re.compile(
-    r"\.lock|config\.toml|run\.json|(metrics|digests|timings|health)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
-    r"samples|samples/(step-\d{8,}|final)\.png|checkpoints|checkpoints/\.step-\d{8,}\.\d+\.tmp"
+    r"config\.toml|run\.json|(metrics|digests|timings|health)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
+    r"samples/(step-\d{8,}|final)\.png|samples/\..*\.png\.\d+\.tmp|checkpoints/\.step-\d{8,}\.\d+(\.gone)?\.tmp"
+)
+
+#: What there may be before ``run.json``, which is the first that is written for good.
+_BEFORE = re.compile(r"\.run\.json\.\d+\.tmp|checkpoints/\.step-\d{8,}\.\d+\.tmp")
+
+#: Settings that may be other than when the checkpoint was written: they do not say what is learnt from what.
+_FREE = re.compile(
+    r"training\.(steps|epochs|minutes|init_from|device|precision|backend|cuda_graphs|recompute_activations|threads|"
+    r"workers|log_every|sample_every|evaluate_every|keep_best|checkpoint_every|keep_last)|"
+    r"data\.(path|data_dir|memory)|(preview|metrics|observers)(\..*)?"
 )
 
 
@@ -66,12 +86,16 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
     sweep(directory.checkpoints)
     before, notes = _written_before(directory)
     path, checkpoint = _newest_good(directory, before.get("id"), notes)
-    _refuse_shorter(assembly, checkpoint.step)
-    _restore(assembly, checkpoint, path)
-    notes += _forget_after(directory, checkpoint.step)
+    if checkpoint.run != before.get("id"):
+        before = {}
     with understood(path):
-        best = checkpoint.state["best"]
+        best, origin = checkpoint.state["best"], checkpoint.state["branched_from"]
+        _refuse_shorter(assembly, checkpoint)
+        _refuse_shrinking(checkpoint.state["config"], assembly)
+        _refuse_other_settings(checkpoint.state["config"], assembly)
         notes += _changes(checkpoint.state, assembly)
+    _restore(assembly, checkpoint, path, goes_on=True)
+    notes += _forget_after(directory, checkpoint.step)
     resumed = {"step": checkpoint.step, "at": now(), "notes": notes}
     about = {
         "id": checkpoint.run,
@@ -79,7 +103,7 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
         "init_from": before.get("init_from", {}),
         "remarks": [each for each in before.get("remarks", ()) if each["step"] <= checkpoint.step],
         "resumed": [*before.get("resumed", ()), resumed],
-        **{key: before[key] for key in ("branched_from",) if key in before},
+        **({"branched_from": origin} if origin else {}),
     }
     return Progress(step=checkpoint.step, seconds=checkpoint.seconds, best=best, notes=tuple(notes), about=about)
 
@@ -92,10 +116,14 @@ def branch(assembly: Assembly, source: Path) -> Progress:
         ConfigError: the run is to end before it begins.
     """
     checkpoint = load_checkpoint(source, training=True)
-    _refuse_shorter(assembly, checkpoint.step)
-    _restore(assembly, checkpoint, source)
     with understood(source):
         notes = _changes(checkpoint.state, assembly)
+    _refuse_shorter(assembly, checkpoint)
+    minutes = assembly.config.training.minutes
+    if minutes is not None and 60 * minutes <= checkpoint.seconds:
+        made = f"{checkpoint.seconds / 60:.2g} minutes"
+        raise ConfigError(f"--minutes {minutes:g}: the other run had trained for {made} by then; give more, all in all")
+    _restore(assembly, checkpoint, source, goes_on=False)
     origin = {
         "checkpoint": str(source.resolve()),
         "run": checkpoint.run,
@@ -109,63 +137,124 @@ def branch(assembly: Assembly, source: Path) -> Progress:
 
 
 def has_begun(path: Path) -> bool:
-    """Whether a folder holds what a run writes before its first checkpoint, and nothing else."""
-    names = _names(path) if path.is_dir() else []
-    return bool(names) and all(_WRITTEN.fullmatch(name) for name in names)
+    """Whether a folder holds a run that was stopped before its first checkpoint, so that it may begin again.
+
+    What says so is its ``run.json``; without one there may be what a run makes before that, and nothing else.
+    """
+    if not path.is_dir():
+        return False
+    if (path / "run.json").exists():
+        directory = RunDirectory(path)
+        known = _known(_written_before(directory)[0])
+        return "id" in known and not any(each.is_dir() for each in directory.checkpoints.glob("step-*"))
+    names = _names(path)
+    return bool(names) and all(_BEFORE.fullmatch(name) for name in names)
 
 
 def clear(path: Path) -> None:
-    """Makes way for a new start in a folder of which `has_begun` is true."""
+    """Makes way for a new start in a folder of which `has_begun` is true; what no run writes stays."""
     with storage_errors(path):
-        for each in path.iterdir():
-            if each.is_dir():
-                shutil.rmtree(each)
-            elif each.name != LOCK:
-                each.unlink()
+        for name in _names(path):
+            if _WRITTEN.fullmatch(name):
+                each = path / name
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 def _names(path: Path) -> list[str]:
-    """Of what lies in a run directory, and of what lies in its folders."""
+    """Of what lies in a run directory and in its folders, but for those folders and the lock."""
     folders = [path / "samples", path / "checkpoints"]
     inside = [f"{folder.name}/{each.name}" for folder in folders if folder.is_dir() for each in folder.iterdir()]
-    return [each.name for each in path.iterdir()] + inside
+    return [each.name for each in path.iterdir() if each not in folders and each.name != LOCK] + inside
 
 
 def _written_before(directory: RunDirectory) -> tuple[dict[str, Any], list[str]]:
-    """The content of ``run.json``. Nothing of it decides how the run goes on, so that it may be lost."""
+    """What ``run.json`` says. Nothing of it decides how the run goes on, so that it may be lost."""
     try:
-        return directory.read_run(), []
+        return _known(directory.read_run()), []
     except CheckpointError as error:
         return {}, [f"{error}: it is written anew"]
 
 
+def _known(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the content of a ``run.json`` what goes on, as far as it is of the right kind."""
+
+    def rows(key: str, *needed: str) -> list[Any]:
+        found = content.get(key)
+        return [
+            each
+            for each in (found if isinstance(found, list) else [])
+            if isinstance(each, dict) and set(needed) <= each.keys() and isinstance(each["step"], int)
+        ]
+
+    texts = {key: content[key] for key in ("id", "started_at") if isinstance(content.get(key), str)}
+    tables = {"init_from": content["init_from"]} if isinstance(content.get("init_from"), dict) else {}
+    return {**texts, **tables, "remarks": rows("remarks", "step"), "resumed": rows("resumed", "step", "at", "notes")}
+
+
 def _newest_good(directory: RunDirectory, run: str | None, notes: list[str]) -> tuple[Path, Checkpoint]:
-    """The newest good checkpoint of run `run`; the others are set aside, and `notes` say so."""
-    damaged = []
-    for path in reversed(complete_checkpoints(directory.checkpoints)):
+    """The newest good checkpoint of run `run`, or, if none is of that run, of any; `notes` say what is wrong with newer
+    ones, which are set aside once a good one is found.
+    """
+    wrong: dict[Path, str] = {}
+    good: tuple[Path, Checkpoint] | None = None
+    others: list[tuple[Path, Checkpoint]] = []
+    for path in reversed(all_checkpoints(directory.checkpoints)):
         try:
             checkpoint = load_checkpoint(path, training=True)
-            if run is not None and checkpoint.run != run:
-                raise CheckpointError(f"{path} is of another run ({checkpoint.run})")
         except CheckpointError as error:
-            damaged.append(str(error))
-            notes.append(f"{error}: set aside, and the checkpoint before it is taken")
-            with storage_errors(path):
-                os.replace(path, path.with_name(f"damaged-{path.name}"))
-        else:
-            return path, checkpoint
-    raise CheckpointError(f"{directory.path} has no good checkpoint to resume from: {'; '.join(damaged)}")
+            wrong[path] = str(error)
+            continue
+        if run is None or checkpoint.run == run:
+            good = path, checkpoint
+            break
+        wrong[path] = f"{path} is of another run ({checkpoint.run})"
+        others = others or [(path, checkpoint)]
+    if good is None and others:
+        good = others[0]
+        notes.append(f"{directory.run_file} is of another run than its checkpoints: it is written anew")
+    if good is None:
+        raise CheckpointError(
+            f"{directory.path} has no good checkpoint to resume from: {'; '.join(wrong.values()) or 'it holds none'}"
+        )
+    step = good[1].step
+    for path, sentence in wrong.items():
+        if int(path.name.removeprefix("step-")) > step:
+            notes.append(f"{sentence}: set aside, and the checkpoint before it is taken")
+            set_aside(path)
+    return good
 
 
-def _refuse_shorter(assembly: Assembly, step: int) -> None:
-    steps = assembly.config.training.steps
-    if steps is not None and steps < step:
-        raise ConfigError(f"--steps {steps}: the run has made {step} steps already; a run that goes on may only grow")
+def _refuse_shorter(assembly: Assembly, checkpoint: Checkpoint) -> None:
+    training, made = assembly.config.training, checkpoint.step
+    if training.steps is not None and training.steps < made:
+        raise ConfigError(f"--steps {training.steps}: the run has made {made} steps already; it may only grow")
 
 
-def _restore(assembly: Assembly, checkpoint: Checkpoint, path: Path) -> None:
+def _refuse_shrinking(before: Mapping[str, Any], assembly: Assembly) -> None:
+    """Refuses a length below what the run was to be."""
+    for key in ("steps", "minutes"):
+        planned, length = before["training"].get(key), getattr(assembly.config.training, key)
+        if planned is not None and length is not None and length < planned:
+            raise ConfigError(
+                f"{length:g} {key} are fewer than the {planned:g} that the run was to take; it may only grow"
+            )
+
+
+def _refuse_other_settings(before: Mapping[str, Any], assembly: Assembly) -> None:
+    """The checkpoint knows with which settings it came about; a configuration that was changed since is refused."""
+    ours, theirs = leaves(assembly.config.tree()), leaves(before)
+    both = [key for key in ours if key in theirs and not _FREE.fullmatch(key)]
+    changed = [f"{key} = {ours[key]} (was {theirs[key]})" for key in both if ours[key] != theirs[key]]
+    if changed:
+        raise ConfigError(
+            f"config.toml has changed since the checkpoint: {', '.join(changed)}; put it back, or begin a branch with "
+            "--branch-from"
+        )
+
+
+def _restore(assembly: Assembly, checkpoint: Checkpoint, path: Path, *, goes_on: bool) -> None:
     with understood(path):
-        assembly.trainer.restore(checkpoint.networks, checkpoint.training, checkpoint.state)
+        assembly.trainer.restore(checkpoint.networks, checkpoint.training, checkpoint.state, settings=goes_on)
         for name, part in assembly.stateful.items():
             part.load_state(below(checkpoint.networks, f"part.{name}."))
 
@@ -187,8 +276,8 @@ def _forget_after(directory: RunDirectory, step: int) -> list[str]:
 def _changes(state: Mapping[str, Any], assembly: Assembly) -> list[str]:
     """What differs from what the checkpoint was written with, so that equal bytes cannot be promised."""
     before, current = state["environment"], environment(assembly)
-    differing = [name for name, value in current.items() if before.get(name) != value]
-    changed = [f"{name} {before.get(name)} is {current[name]} now" for name in differing]
+    differing = [name for name, value in current.items() if name in before and before[name] != value]
+    changed = [f"{name} {before[name]} is {current[name]} now" for name in differing]
     if state["problem"] != assembly.state()["problem"]:
         changed.append("the data has other fields or classes now")
     if not changed:
@@ -198,10 +287,17 @@ def _changes(state: Mapping[str, Any], assembly: Assembly) -> list[str]:
 
 def environment(assembly: Assembly) -> dict[str, Any]:
     """What the bytes of a run depend on, beside its configuration."""
+    device = assembly.compute.device
+    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     return {
         "genframe": genframe.__version__,
+        "python": platform.python_version(),
         "torch": torch.__version__,
-        "device": str(assembly.compute.device),
+        "numpy": version("numpy"),
+        "plugins": dict(assembly.builder.plugins),
+        "device": str(device),
+        "chip": chip,
         "precision": assembly.compute.precision,
         "threads": assembly.config.training.threads,
+        "samples": [len(assembly.train), len(assembly.heldout)],
     }

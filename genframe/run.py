@@ -107,9 +107,13 @@ def _directory(output_dir: Path | None, config: RunConfig, resume: bool) -> Iter
         if resume and has_checkpoint(output_dir):
             yield RunDirectory(output_dir)
             return
-        if goes_on:
-            clear(output_dir)
-        yield RunDirectory.create(output_dir, config.recipe, config.data_name)
+        if not goes_on:
+            yield RunDirectory.create(output_dir, config.recipe, config.data_name)
+            return
+        clear(output_dir)
+        directory = RunDirectory(output_dir)
+        directory.make_folders()
+        yield directory
 
 
 def _train(assembly: Assembly, recorder: Recorder, progress: Progress, stop: StopRequest) -> int:

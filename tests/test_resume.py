@@ -217,8 +217,14 @@ def test_a_second_run_on_a_live_directory_is_refused_and_a_killed_one_frees_it(c
         holder.wait()
     if resume:
         step = int(complete_checkpoints(live / "checkpoints")[-1].name.removeprefix("step-"))
-        stored = live / "config.toml"
-        stored.write_text(stored.read_text().replace("steps = 100000", f"steps = {step + 2}"))
-        result = cli("run", "--resume", "--output-dir", live)
-        assert result.code == 0, result.err
-        assert f"resumed after step {step}" in result.err
+        heir = subprocess.Popen(
+            [sys.executable, "-m", "genframe", "run", *words, "--resume"], stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 60
+        while int(complete_checkpoints(live / "checkpoints")[-1].name.removeprefix("step-")) <= step:
+            assert time.monotonic() < deadline, "the run has not come far enough"
+            time.sleep(0.05)
+        heir.send_signal(signal.SIGTERM)
+        _, printed = heir.communicate(timeout=60)
+        assert heir.returncode == 143, printed
+        assert f"resumed after step {step:,}" in printed

@@ -41,10 +41,11 @@ def _lines(found: Comparison) -> list[str]:
         lines.append("the same settings")
     if not found.steps:
         return [*lines, "no step that both have logged: nothing to compare"]
-    if found.equal_until is not None:
+    if found.equal_until is not None and found.parts_at is not None:
         lines.append(f"equal at step {found.equal_until:,} and at all that both logged before it")
     if found.parts_at is None:
-        return [*lines, f"they never part: {len(found.steps)} steps compared, {found.of} tensors each"]
+        compared = f"{len(found.steps)} steps that both have logged, the last of them {found.steps[-1]:,}"
+        return [*lines, f"they do not part: compared {found.of} tensors at {compared}"]
     named = ", ".join(found.tensors[:_SHOWN]) + (" ..." if len(found.tensors) > _SHOWN else "")
     return [*lines, f"part at step {found.parts_at:,}: {len(found.tensors)} of {found.of} tensors differ: {named}"]
 

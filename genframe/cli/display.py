@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 from rich.console import Console
@@ -28,12 +30,25 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 10.0
 
 
-class _Console(Console):
-    """A terminal that may go away: a run is worth more than what is said of it."""
+class _Terminal(io.TextIOBase):
+    """Standard error, which may go away: a run is worth more than what is said of it."""
 
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
 
 
 class Display:
@@ -42,7 +57,7 @@ class Display:
     def __init__(self, registry: Registry, plugins_dirs: Sequence[Path] = ()) -> None:
         self._registry = registry
         self._plugins_dirs = plugins_dirs
-        self._console = _Console(stderr=True, highlight=False, markup=False)
+        self._console = Console(file=cast(IO[str], _Terminal()), highlight=False, markup=False)
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),

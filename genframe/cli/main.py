@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NoReturn, cast
 
 import click
@@ -110,7 +111,7 @@ def _explain(error: Exception | SystemExit) -> int:
         return _tell(str(error), error.exit_code)
     if isinstance(error, click.ClickException):
         return _tell(error.format_message() + _where_to_look(error), _USAGE)
-    if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO) and _stdout_is_closed():
         return _PIPE_CLOSED
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return _tell(f"no file or folder can have this name, it is too long: {error.filename}", _USAGE)
@@ -143,7 +144,7 @@ def _stdout_is_closed() -> bool:
     """Whether the reader of our output has gone; if so, what is left in the buffer goes nowhere."""
     try:
         print(flush=True)  # noqa: T201 - an empty buffer tells nothing, a line does
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
     return False
@@ -154,5 +155,6 @@ def _tell(sentence: str, code: int) -> int:
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(sentence.split()))
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
-    print(f"genframe: {line}", file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # nobody may be there to read it
+        print(f"genframe: {line}", file=sys.stderr)  # noqa: T201
     return code

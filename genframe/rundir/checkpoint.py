@@ -17,6 +17,7 @@ step-00000500/
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -198,10 +199,23 @@ def checkpoint_at(path: Path, step: int | None) -> Path:
 
 def complete_checkpoints(root: Path) -> list[Path]:
     """The complete checkpoints in a folder, oldest first."""
-    if not root.is_dir():
-        return []
-    found = [each for each in root.iterdir() if _NAME.fullmatch(each.name) and (each / MANIFEST).is_file()]
+    return [path for path in all_checkpoints(root) if (path / MANIFEST).is_file()]
+
+
+def all_checkpoints(root: Path) -> list[Path]:
+    """The folders that have a checkpoint's name, complete or not, oldest first."""
+    found = [each for each in root.iterdir() if _NAME.fullmatch(each.name)] if root.is_dir() else []
     return sorted(found, key=lambda each: int(each.name.removeprefix("step-")))
+
+
+def set_aside(path: Path) -> None:
+    """Gives a damaged checkpoint a name under which nothing looks for it."""
+    with storage_errors(path):
+        for number in itertools.count(1):
+            name = f"damaged-{path.name}" + (f"-{number}" if number > 1 else "")
+            if not (path.parent / name).exists():
+                path.rename(path.parent / name)
+                return
 
 
 def prune_checkpoints(root: Path, keep: int, kept: Collection[str] = ()) -> None:

@@ -16,6 +16,7 @@ checkpoints/     see `genframe.rundir.checkpoint`
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from typing import Any
 
 from genframe.config import Tree
 from genframe.errors import CheckpointError, StorageError
-from genframe.rundir.files import storage_errors, write_atomically
+from genframe.rundir.files import storage_errors, sync_directory, write_atomically
 from genframe.rundir.lock import LOCK
 
 #: No row is longer, in bytes; from one that is on nothing is read, and neither is a longer ``run.json``.
@@ -135,6 +136,24 @@ class RunDirectory:
     def append_digests(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``digests.jsonl``."""
         self._append("digests.jsonl", json.dumps(row))
+
+    def names_tensors(self) -> bool:
+        """Whether a row of ``digests.jsonl`` says which tensors the others are of."""
+        path = self.path / "digests.jsonl"
+        if not path.exists():
+            return False
+        with storage_errors(path), open(path, "rb") as file:
+            return any(b'"tensors"' in line for line in file)
+
+    def sync_rows(self) -> None:
+        """Makes the rows so far durable, so that no checkpoint outlives the rows before it."""
+        for name in ("metrics.jsonl", "digests.jsonl", "health.jsonl"):
+            path = self.path / name
+            if path.exists():
+                with storage_errors(path), open(path, "rb") as file:
+                    os.fsync(file.fileno())
+        with storage_errors(self.path):
+            sync_directory(self.path)
 
     def append_timings(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``timings.jsonl``."""

@@ -64,8 +64,8 @@ class Manifest:
             digest = content.pop("sha256")
             files = {str(name): Entry(**entry) for name, entry in content.pop("files").items()}
             manifest = cls(files=files, **content)
-            numbers = (manifest.schema, manifest.step, manifest.seconds, *(each.bytes for each in files.values()))
-            plain = all(isinstance(number, int | float) and number >= 0 for number in numbers)
+            whole = (manifest.schema - 1, manifest.step, *(each.bytes for each in files.values()))
+            plain = all(isinstance(number, int) and number >= 0 for number in whole) and manifest.seconds >= 0
         except (KeyError, TypeError, AttributeError):
             plain = False
         if not plain:

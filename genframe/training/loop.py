@@ -79,16 +79,17 @@ def train(
         if _every(settings.evaluate_every, step, last):
             trainer.check()
             best = record.evaluate(step)
-        if last or best or stop.name or _due(saving, step, saved_at):
+        stopping = stop.name  # read once: a signal may come at any moment
+        if last or best or stopping or _due(saving, step, saved_at):
             trainer.check()
             record.save(step)
             saved_at = time.monotonic()
-        if last or stop.name:
+        if last or stopping:
             record.settle()
         if last:
             return step
-        if stop.name:
-            raise StoppedError(f"stopped by {stop.name} after step {step} of {length}; saved", stop.exit_code)
+        if stopping:
+            raise StoppedError(f"stopped by {stopping} after step {step} of {length}; saved", stop.exit_code)
     raise AssertionError("counting has no end")
 
 

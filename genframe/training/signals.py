@@ -11,7 +11,7 @@ from types import FrameType
 
 from genframe.errors import StoppedError
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
+_NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 
 
 class StopRequest:
@@ -27,8 +27,8 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """130 after SIGINT, 143 after SIGTERM and SIGUSR1."""
-        return 130 if self.name == "SIGINT" else 143
+        """130 after SIGINT, 129 after SIGHUP, 143 after SIGTERM and SIGUSR1."""
+        return {"SIGINT": 130, "SIGHUP": 129}.get(self.name or "", 143)
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
@@ -68,7 +68,9 @@ def stop_on_signals() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.signal(number, request.receive) for number in numbers}
+    # Under nohup, and in a shell's background, a signal is ignored, and stays so.
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, request.receive) for number in heard}
     try:
         yield request
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genframe.errors import CheckpointError
+from genframe.errors import CheckpointError, PluginError
 from genframe.interfaces import Algorithm, Batch
 from genframe.randomness import derive_key
 from genframe.shapes import Field
@@ -131,37 +131,66 @@ class Trainer:
         return {f"{role}.{key}": value for role, network in named for key, value in network.state_dict().items()}
 
     def training_tensors(self) -> dict[str, Tensor]:
-        """What the optimizers remember, by name."""
+        """What the optimizers remember, by name.
+
+        Raises:
+            PluginError: an optimizer remembers what is no tensor, which no checkpoint could hold.
+        """
         return {
-            f"{role}.{index}.{key}": value
+            f"{role}.{index}.{key}": _tensor(value, optimizer, key)
             for role, optimizer in self.optimizers.items()
             for index, memory in optimizer.state_dict()["state"].items()
             for key, value in memory.items()
-            if isinstance(value, Tensor)
+            if value is not None
         }
 
-    def restore(self, networks: Mapping[str, Tensor], training: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    def restore(
+        self,
+        networks: Mapping[str, Tensor],
+        training: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        *,
+        settings: bool,
+    ) -> None:
         """Puts everything back to what `network_tensors`, `training_tensors` and `training_state` gave.
+
+        Args:
+            networks: what `network_tensors` gave.
+            training: what `training_tensors` gave.
+            state: what `training_state` gave, and more.
+            settings: whether the optimizers' settings are put back, too; if not, those of now count.
 
         Raises:
             CheckpointError: a network or an optimizer is not as it was.
         """
         named = [(f"{role}.", network) for role, network in self.networks.items()]
         named += [(f"ema.{role}.", network) for role, network in self.averages.networks.items()]
+        for role, optimizer in self.optimizers.items():
+            before, now = state["optimizer_classes"].get(role, "none"), type(optimizer).__name__
+            if before != now:
+                raise CheckpointError(
+                    f"the checkpoint does not fit: the optimizer of '{role}' is {now} and was {before} there"
+                )
         try:
             for prefix, network in named:
                 network.load_state_dict(below(networks, prefix))
             for role, optimizer in self.optimizers.items():
                 _remember(optimizer, below(training, f"{role}."))
+                if settings:
+                    _set(optimizer, state["optimizers"][role])
             self.averages.updates = {role: state["averages"][role] for role in self.averages.updates}
         except (RuntimeError, KeyError, IndexError) as error:
             detail = str(error).splitlines()[-1].strip()
             raise CheckpointError(f"the checkpoint does not fit what the plugins build now: {detail}") from None
 
     def training_state(self) -> dict[str, Any]:
-        """The optimizers' settings and the averages' counters, as JSON."""
+        """The optimizers' kinds and settings and the averages' counters, as JSON."""
         groups = {role: optimizer.state_dict()["param_groups"] for role, optimizer in self.optimizers.items()}
-        return {"optimizers": _plain(groups), "averages": self.averages.updates}
+        return {
+            "optimizer_classes": {role: type(optimizer).__name__ for role, optimizer in self.optimizers.items()},
+            "optimizers": _plain(groups),
+            "averages": self.averages.updates,
+        }
 
 
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -183,6 +212,25 @@ def _remember(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -
         elif getattr(optimizer, "defaults", {}).get("fused"):
             value = value.to(parameter.device)
         optimizer.state[parameter][key] = value
+
+
+def _tensor(value: Any, optimizer: torch.optim.Optimizer, key: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise PluginError(
+            f"the optimizer {type(optimizer).__name__} remembers '{key}' as {type(value).__name__}, and a checkpoint "
+            "keeps tensors only"
+        )
+    return value
+
+
+def _set(optimizer: torch.optim.Optimizer, groups: Sequence[Mapping[str, Any]]) -> None:
+    """Gives each group the settings that it had: an optimizer or an algorithm may have changed them itself."""
+    for group, before in zip(optimizer.param_groups, groups, strict=True):
+        for key in before.keys() & group.keys() - {"params"}:
+            if isinstance(group[key], Tensor):
+                group[key].fill_(before[key])
+            else:
+                group[key] = tuple(before[key]) if isinstance(group[key], tuple) else before[key]
 
 
 def _plain(value: Any) -> Any:

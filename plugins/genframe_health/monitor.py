@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,11 @@ class Diagnosis:
     def add(self, row: Row) -> tuple[str | None, str | None]:
         """The sentence about a collapse, and the one about the critic or the losses, where there is one to be said."""
         self._rows.append(row)
-        return self._collapse(row), self._game(row)
+        try:
+            return self._collapse(row), self._game(row)
+        except (KeyError, TypeError):
+            self._rows.pop()
+            raise
 
     def _collapse(self, row: Row) -> str | None:
         settings, share, lowest = self._settings, row.get("diversity"), row.get("lowest")
@@ -151,7 +156,8 @@ class Health:
             RunDirectory(run["directory"]).keep_rows(FILE, resumed[-1]["step"])
             if self._path.exists():
                 for line in self._path.read_text(encoding="utf-8").splitlines():
-                    self._diagnosis.add(json.loads(line))
+                    with suppress(KeyError, TypeError):  # somebody has changed the row: it counts for nothing
+                        self._diagnosis.add(json.loads(line))
 
     def logged(self, step: int, values: Mapping[str, float]) -> None:
         """Remembers the losses and logits of the latest step."""
