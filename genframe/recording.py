@@ -77,6 +77,8 @@ class Recorder:
         self._directory.append_log(" ".join((now(), self._beginning(), *self._progress.notes)))
         for observer in self._observers:
             observer.started({**self._content, "directory": self._directory.path})
+        if not is_new and self._lacks_picture(step):
+            self.sample(step)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """A row of ``metrics.jsonl``, of ``digests.jsonl`` and of ``timings.jsonl``."""
@@ -86,6 +88,8 @@ class Recorder:
         self._tell(step, values, digest=together(digests))
         self._directory.append_digests({"step": step, "digests": digests})
         self._directory.append_timings({"step": step, "seconds": round(time.monotonic() - self._began, 3)})
+        if step % self._assembly.config.training.log_every:
+            return  # the last step of a run that may yet grow
         monitors = [each for each in self._observers if callable(getattr(each, "viewed", None))]
         view = self._assembly.view(step) if monitors else None
         for monitor in cast(list[Monitor], monitors):
@@ -196,6 +200,12 @@ class Recorder:
             except Exception as error:  # the run has ended; an observer must not hide how
                 problems.append(error)
         return problems
+
+    def _lacks_picture(self, step: int) -> bool:
+        """Whether a run that grows has none of a step that was to be its last, and that deserves one on the way."""
+        training = self._assembly.config.training
+        grows = training.steps is None or training.steps > step
+        return grows and step % training.sample_every == 0 and not self._directory.sample_file(step_name(step)).exists()
 
     def _beginning(self) -> str:
         step = self._progress.step

@@ -95,7 +95,7 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
         _refuse_other_settings(checkpoint.state["config"], assembly)
         notes += _changes(checkpoint.state, assembly)
     _restore(assembly, checkpoint, path, goes_on=True)
-    notes += _forget_after(directory, checkpoint.step)
+    notes += _forget_after(directory, checkpoint, assembly)
     resumed = {"step": checkpoint.step, "at": now(), "notes": notes}
     about = {
         "id": checkpoint.run,
@@ -259,11 +259,20 @@ def _restore(assembly: Assembly, checkpoint: Checkpoint, path: Path, *, goes_on:
             part.load_state(below(checkpoint.networks, f"part.{name}."))
 
 
-def _forget_after(directory: RunDirectory, step: int) -> list[str]:
-    """Takes away what the run will write again; what could not be read of it is in the notes."""
-    notes = []
+def _forget_after(directory: RunDirectory, checkpoint: Checkpoint, assembly: Assembly) -> list[str]:
+    """Takes away what the run will write again, and the rows that it had only because it was to end there; what could
+    not be read is in the notes.
+    """
+    training, step, notes = assembly.config.training, checkpoint.step, []
+    grows = training.steps is None or training.steps > step
+    is_origin = step == (checkpoint.state["branched_from"] or {}).get("step")
+    extra = grows and step % training.log_every != 0 and not is_origin
+
+    def wanted(row: Mapping[str, Any]) -> bool:
+        return not (extra and row["step"] == step and row.keys() & {"digest", "digests", "seconds"})
+
     for name in ("metrics.jsonl", "digests.jsonl", "timings.jsonl"):
-        lost = directory.keep_rows(name, step)
+        lost = directory.keep_rows(name, step, wanted)
         if lost:
             notes.append(f"{directory.path / name} had {lost} rows that cannot be read: they are dropped")
     for picture in drawn_pictures(directory.samples):

@@ -169,3 +169,33 @@ def test_a_checkpoint_itself_can_be_branched_from(cli, tmp_path, parent):
     twin = made(cli, tmp_path / "twin", "--branch-from", complete_checkpoints(parent / "checkpoints")[1])
     assert load_checkpoint(complete_checkpoints(twin / "checkpoints")[-1]).step == 8
     assert tensors(twin) == tensors(parent)
+
+
+@pytest.mark.parametrize(("first", "second"), [("adam", "sgd"), ("sgd", "adam")])
+def test_another_optimizer_is_refused(cli, tmp_path, first, second):
+    words = ["--set", f"algorithm.optimizer={first}", "--set", "algorithm.learning_rate=0.01"]
+    run = made(cli, tmp_path / "run", *BASE, *words, "--steps", 2)
+    result = cli("run", "--branch-from", run, "--set", f"algorithm.optimizer={second}", "--steps", 4)
+    assert result.code == 5
+    assert f"the optimizer of 'generator' is {second.upper() if second == 'sgd' else 'Adam'} and was" in result.err
+
+
+def test_a_branch_killed_after_its_first_checkpoint_goes_on_as_that_branch(cli, tmp_path, parent):
+    whole = made(cli, tmp_path / "whole", "--branch-from", parent, "--at", 4, "--lr", 0.01)
+    part = made(cli, tmp_path / "part", "--branch-from", parent, "--at", 4, "--lr", 0.01, "--steps", 4)
+    for path in part.iterdir():  # as if it had been killed before it wrote anything else
+        if path.name not in ("checkpoints", ".lock"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    result = cli("run", "--resume", "--output-dir", part, "--steps", 8)
+    assert result.code == 0, result.err
+    assert tensors(part) == tensors(whole)
+    written = json.loads((part / "run.json").read_text())
+    assert written["branched_from"]["step"] == 4
+    assert "do not part" in cli("diff", part, whole).out
+
+
+def test_a_branch_that_would_end_before_it_begins_is_refused(cli, tmp_path, parent):
+    result = cli("run", "--branch-from", parent, "--minutes", 0.00001, "--output-dir", tmp_path / "new")
+    assert result.code == 2
+    assert "give more, all in all" in result.err
+    assert not (tmp_path / "new").exists()

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from genframe.rundir.checkpoint import complete_checkpoints
@@ -228,3 +229,138 @@ def test_a_second_run_on_a_live_directory_is_refused_and_a_killed_one_frees_it(c
         _, printed = heir.communicate(timeout=60)
         assert heir.returncode == 143, printed
         assert f"resumed after step {step:,}" in printed
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content | {"id": "another"},
+        lambda content: content | {"id": 3, "started_at": None},
+        lambda content: content | {"remarks": [{"stex": 2}, 3, {"step": "x"}], "resumed": "yes"},
+        lambda content: {},
+    ],
+)
+def test_what_the_status_file_says_wrongly_costs_no_checkpoint(cli, tmp_path, damage):
+    whole = finished(cli, tmp_path / "whole", 8)
+    part = finished(cli, tmp_path / "part", 6)
+    written = json.loads((part / "run.json").read_text())
+    (part / "run.json").write_text(json.dumps(damage(written)))
+    result = cli("run", "--resume", "--output-dir", part, "--steps", 8)
+    assert result.code == 0, result.err
+    assert content(part) == content(whole)
+    assert not list((part / "checkpoints").glob("damaged-*"))
+    assert json.loads((part / "run.json").read_text())["id"] == written["id"]
+
+
+def test_without_a_good_checkpoint_none_is_renamed(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 4)
+    for path in complete_checkpoints(part / "checkpoints"):
+        (path / "state.json").write_bytes(b"{}")
+    names = sorted(path.name for path in (part / "checkpoints").iterdir())
+    assert cli("run", "--resume", "--output-dir", part, "--steps", 8).code == 5
+    assert sorted(path.name for path in (part / "checkpoints").iterdir()) == names
+
+
+def test_a_checkpoint_damaged_twice_is_set_aside_twice(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 6)
+    for _ in range(2):
+        (complete_checkpoints(part / "checkpoints")[-1] / "state.json").write_bytes(b"{}")
+        assert cli("run", "--resume", "--output-dir", part, "--steps", 6).code == 0
+    aside = sorted(path.name for path in (part / "checkpoints").glob("damaged-*"))
+    assert aside == ["damaged-step-00000006", "damaged-step-00000006-2"]
+
+
+def test_a_checkpoint_without_its_manifest_is_set_aside_and_named(cli, tmp_path):
+    whole = finished(cli, tmp_path / "whole", 8)
+    part = finished(cli, tmp_path / "part", 6)
+    newest = complete_checkpoints(part / "checkpoints")[-1]
+    (newest / "manifest.json").unlink()
+    result = cli("run", "--resume", "--output-dir", part, "--steps", 8)
+    assert f"{newest / 'manifest.json'} is missing: set aside" in result.err
+    assert content(part) == content(whole)
+
+
+def test_settings_that_were_changed_in_the_file_are_refused_and_a_lost_file_is_made_up_for(cli, tmp_path):
+    whole = finished(cli, tmp_path / "whole", 8)
+    part = finished(cli, tmp_path / "part", 4)
+    stored = part / "config.toml"
+    text = stored.read_text()
+    stored.write_text(text.replace("learning_rate = 0.001", "learning_rate = 0.009"))
+    result = cli("run", "--resume", "--output-dir", part, "--steps", 8)
+    assert result.code == 2
+    assert "algorithm.learning_rate = 0.009 (was 0.001)" in result.err
+    for damage in (None, b"\xff not toml"):
+        stored.unlink(missing_ok=True)
+        if damage:
+            stored.write_bytes(damage)
+        result = cli("run", "--resume", "--output-dir", part, "--steps", 8)
+        assert result.code == 0, result.err
+        assert "the settings are those of" in result.err
+        assert content(part) == content(whole)
+
+
+def test_other_data_is_said(cli, tmp_path):
+    rng = np.random.default_rng(0)
+    data = tmp_path / "data.npz"
+
+    def write(count: int) -> None:
+        images = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
+        labels = np.arange(count) % 10
+        np.savez(data, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
+
+    write(200)
+    part = finished(cli, tmp_path / "part", 2, "--data", str(data))
+    write(150)
+    result = cli("run", "--resume", "--output-dir", part, "--steps", 4)
+    assert result.code == 0, result.err
+    assert "samples [200, 20] is [150, 20] now" in result.err
+
+
+def test_a_run_never_shrinks(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 4)
+    before = content(part)
+    result = cli("run", "--resume", "--output-dir", part, "--epochs", 0.01)
+    assert (result.code, "it may only grow" in result.err) == (2, True), result.err
+    assert content(part) == before
+
+
+@pytest.mark.parametrize("stopped", [3, 5, 6])
+def test_a_run_that_grows_keeps_nothing_that_it_had_only_as_its_end(cli, tmp_path, stopped):
+    words = ["--log-every", "2", "--set", "observers=[{name='health', every=2, samples=160}]"]
+    whole = finished(cli, tmp_path / "whole", 8, *words)
+    part = finished(cli, tmp_path / "part", stopped, *words)
+    assert cli("run", "--resume", "--output-dir", part, "--steps", 8).code == 0
+    assert content(part) == content(whole)
+    for name in ("digests.jsonl", "health.jsonl"):
+        assert (part / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_folder_that_is_no_run_is_left_alone(cli, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "config.toml").write_text("# years of settings\nrecipe = 'cdcgan'\n")
+    (mine / "log.txt").write_text("notes")
+    result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", mine)
+    assert result.code == 7
+    assert (mine / "log.txt").read_text() == "notes"
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again_and_keeps_what_is_not_its_own(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 2)
+    shutil.rmtree(part / "checkpoints")
+    (part / "samples" / ".step-00000002.png.77.tmp").write_bytes(b"half")
+    (part / "notes-of-an-observer.csv").write_text("1,2")
+    result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", part)
+    assert result.code == 0, result.err
+    assert content(part) == content(finished(cli, tmp_path / "whole", 2))
+    assert (part / "notes-of-an-observer.csv").read_text() == "1,2"
+
+
+def test_digests_that_lost_their_names_get_them_again(cli, tmp_path):
+    part = finished(cli, tmp_path / "part", 4)
+    rows = (part / "digests.jsonl").read_bytes().splitlines(keepends=True)
+    (part / "digests.jsonl").write_bytes(b"".join(rows[1:]))
+    assert cli("run", "--resume", "--output-dir", part, "--steps", 6).code == 0
+    whole = finished(cli, tmp_path / "whole", 6)
+    result = cli("diff", part, whole)
+    assert "do not part: compared" in result.out

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import click
 from rich.console import Console
@@ -31,24 +31,27 @@ PLAIN_EVERY = 10.0
 
 
 class _Terminal(io.TextIOBase):
-    """Standard error, which may go away: a run is worth more than what is said of it."""
+    """A stream whose reader may go away: a run is worth more than what is said of it."""
 
     encoding = "utf-8"
 
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
     def write(self, text: str) -> int:
         with suppress(OSError):
-            sys.stderr.write(text)
+            self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         with suppress(OSError):
-            sys.stderr.flush()
+            self._stream.flush()
 
     def isatty(self) -> bool:
-        return sys.stderr.isatty()
+        return self._stream.isatty()
 
     def fileno(self) -> int:
-        return sys.stderr.fileno()
+        return self._stream.fileno()
 
 
 class Display:
@@ -57,7 +60,7 @@ class Display:
     def __init__(self, registry: Registry, plugins_dirs: Sequence[Path] = ()) -> None:
         self._registry = registry
         self._plugins_dirs = plugins_dirs
-        self._console = Console(file=cast(IO[str], _Terminal()), highlight=False, markup=False)
+        self._console = Console(file=cast(IO[str], _Terminal(sys.stderr)), highlight=False, markup=False)
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,8 @@ class RunDirectory:
         """Adds a row to ``metrics.jsonl``."""
         self._append("metrics.jsonl", json.dumps(row))
 
-    def keep_rows(self, name: str, last: int) -> int:
-        """Keeps the rows of a file of JSON lines up to step `last`; a last line that was cut off goes, too.
+    def keep_rows(self, name: str, last: int, wanted: Callable[[Mapping[str, Any]], bool] = lambda row: True) -> int:
+        """Keeps the rows of a file of JSON lines up to step `last` that are wanted; a last line that was cut off goes.
 
         Returns:
             How many other lines could not be read; they go as well.
@@ -126,9 +126,9 @@ class RunDirectory:
                 if not line.endswith(b"\n"):
                     lost += len(line) == _LONGEST
                     break
-                step = _step_of(line)
-                lost += step is None
-                if step is not None and step <= last:
+                row = _row_of(line)
+                lost += row is None
+                if row is not None and row["step"] <= last and wanted(row):
                     kept.append(line)
         write_atomically(path, b"".join(kept))
         return lost
@@ -173,12 +173,13 @@ class RunDirectory:
             file.write(line + "\n")
 
 
-def _step_of(line: bytes) -> int | None:
-    """The step of a row; None if it is not one."""
+def _row_of(line: bytes) -> dict[str, Any] | None:
+    """A row with its step; None if the line is not one."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        row = json.loads(line)
+    except (ValueError, RecursionError):
         return None
+    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
 
 
 def now() -> str:

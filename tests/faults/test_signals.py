@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import select
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -83,3 +87,41 @@ def test_after_the_last_step_a_signal_ends_the_measuring_and_resuming_makes_up_f
     assert last_step(run) == 5
     assert cli("run", "--resume", "--output-dir", run).code == 0
     assert content(run) == content(folder / "whole")
+
+
+def test_a_metric_cannot_swallow_the_signal(start, folder):
+    run = folder / "run"
+    words = [*WORDS, "--steps", 5, "--metric", "nn1", "--set", "metrics=[{name='nn1'}]", "--output-dir", run]
+    words = [word for place, word in enumerate(words) if "metrics=[]" not in (word, *words[place + 1 : place + 2])]
+    child = start("command_that_waits", words, "genframe_metrics.nn1.NeighbourError.measure")
+    until(lambda: "waits" in child.text(), child)
+    child.kill(signal.SIGTERM)
+    assert child.wait(5) == 143, child.text()
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_terminal_that_goes_away_ends_with_a_checkpoint(start, folder):
+    run = folder / "run"
+    child = start("command", [*WORDS, "--steps", 100_000, "--output-dir", run])
+    until(lambda: logged(run) >= 3, child)
+    child.kill(signal.SIGHUP)
+    assert child.wait(10) == 129, child.text()
+    assert last_step(run) == logged(run)
+
+
+def test_what_is_said_to_a_terminal_that_is_gone_hurts_nobody(folder):
+    master, slave = os.openpty()
+    words = [*map(str, WORDS), "--steps", "40", "--output-dir", str(folder / "run")]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "genframe", *words], stdout=slave, stderr=slave, start_new_session=True
+    )
+    os.close(slave)
+    deadline = time.monotonic() + 60
+    while logged(folder / "run") < 3:
+        assert time.monotonic() < deadline
+        if select.select([master], [], [], 0.01)[0]:
+            os.read(master, 65536)
+    os.close(master)
+    child.wait(60)
+    assert last_step(folder / "run") == 40
+    assert json.loads((folder / "run" / "run.json").read_text())["status"] == "finished"
