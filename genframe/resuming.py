@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -29,17 +28,7 @@ from genframe.rundir.checkpoint import (
 )
 from genframe.rundir.directory import drawn_pictures, now
 from genframe.rundir.files import storage_errors
-from genframe.rundir.lock import LOCK
 from genframe.training.trainer import below
-
-#: What a run writes that is of no use without a checkpoint.
-_WRITTEN = re.compile(
-    r"config\.toml|run\.json|(metrics|digests|timings|health)\.jsonl|log\.txt|\.(config\.toml|run\.json)\.\d+\.tmp|"
-    r"samples/(step-\d{8,}|final)\.png|samples/\..*\.png\.\d+\.tmp|checkpoints/\.step-\d{8,}\.\d+(\.gone)?\.tmp"
-)
-
-#: What there may be before ``run.json``, which is the first that is written for good.
-_BEFORE = re.compile(r"\.run\.json\.\d+\.tmp|checkpoints/\.step-\d{8,}\.\d+\.tmp")
 
 #: Settings that may be other than when the checkpoint was written: they do not say what is learnt from what.
 _FREE = re.compile(
@@ -94,8 +83,9 @@ def resume(assembly: Assembly, directory: RunDirectory) -> Progress:
         _refuse_shrinking(checkpoint.state["config"], assembly)
         _refuse_other_settings(checkpoint.state["config"], assembly)
         notes += _changes(checkpoint.state, assembly)
+        is_origin = origin is not None and origin["step"] == checkpoint.step
     _restore(assembly, checkpoint, path, goes_on=True)
-    notes += _forget_after(directory, checkpoint, assembly)
+    notes += _forget_after(directory, checkpoint.step, assembly, is_origin)
     resumed = {"step": checkpoint.step, "at": now(), "notes": notes}
     about = {
         "id": checkpoint.run,
@@ -134,37 +124,6 @@ def branch(assembly: Assembly, source: Path) -> Progress:
     return Progress(
         step=checkpoint.step, seconds=checkpoint.seconds, notes=tuple(notes), about={"branched_from": origin}
     )
-
-
-def has_begun(path: Path) -> bool:
-    """Whether a folder holds a run that was stopped before its first checkpoint, so that it may begin again.
-
-    What says so is its ``run.json``; without one there may be what a run makes before that, and nothing else.
-    """
-    if not path.is_dir():
-        return False
-    if (path / "run.json").exists():
-        directory = RunDirectory(path)
-        known = _known(_written_before(directory)[0])
-        return "id" in known and not any(each.is_dir() for each in directory.checkpoints.glob("step-*"))
-    names = _names(path)
-    return bool(names) and all(_BEFORE.fullmatch(name) for name in names)
-
-
-def clear(path: Path) -> None:
-    """Makes way for a new start in a folder of which `has_begun` is true; what no run writes stays."""
-    with storage_errors(path):
-        for name in _names(path):
-            if _WRITTEN.fullmatch(name):
-                each = path / name
-                shutil.rmtree(each) if each.is_dir() else each.unlink()
-
-
-def _names(path: Path) -> list[str]:
-    """Of what lies in a run directory and in its folders, but for those folders and the lock."""
-    folders = [path / "samples", path / "checkpoints"]
-    inside = [f"{folder.name}/{each.name}" for folder in folders if folder.is_dir() for each in folder.iterdir()]
-    return [each.name for each in path.iterdir() if each not in folders and each.name != LOCK] + inside
 
 
 def _written_before(directory: RunDirectory) -> tuple[dict[str, Any], list[str]]:
@@ -259,13 +218,12 @@ def _restore(assembly: Assembly, checkpoint: Checkpoint, path: Path, *, goes_on:
             part.load_state(below(checkpoint.networks, f"part.{name}."))
 
 
-def _forget_after(directory: RunDirectory, checkpoint: Checkpoint, assembly: Assembly) -> list[str]:
+def _forget_after(directory: RunDirectory, step: int, assembly: Assembly, is_origin: bool) -> list[str]:
     """Takes away what the run will write again, and the rows that it had only because it was to end there; what could
-    not be read is in the notes.
+    not be read is in the notes. A branch has rows of the step at which it began.
     """
-    training, step, notes = assembly.config.training, checkpoint.step, []
+    training, notes = assembly.config.training, []
     grows = training.steps is None or training.steps > step
-    is_origin = step == (checkpoint.state["branched_from"] or {}).get("step")
     extra = grows and step % training.log_every != 0 and not is_origin
 
     def wanted(row: Mapping[str, Any]) -> bool:

@@ -17,11 +17,12 @@ from genframe.kernel_plan import refuse_unfit_backend
 from genframe.planning import Plan
 from genframe.recording import Recorder
 from genframe.registry import Registry
-from genframe.resuming import Progress, branch, clear, has_begun, has_checkpoint
+from genframe.resuming import Progress, branch, has_checkpoint
 from genframe.resuming import resume as go_on
 from genframe.rundir import RunDirectory
 from genframe.rundir.directory import NUMBERED
 from genframe.rundir.lock import held
+from genframe.rundir.remains import clear, has_begun
 from genframe.rundir.space import refuse_full_disk
 from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness

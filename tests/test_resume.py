@@ -108,11 +108,14 @@ def test_what_a_kill_left_half_written_is_swept_away(cli, tmp_path):
     assert not left.exists()
 
 
-def test_a_run_killed_at_its_very_beginning_begins_again(cli, tmp_path):
+@pytest.mark.parametrize("left", [(), ("checkpoints/.step-00000002.77.tmp/state.json", ".run.json.77.tmp")])
+def test_a_run_killed_at_its_very_beginning_begins_again(cli, tmp_path, left):
     part = tmp_path / "part"
-    (part / "samples").mkdir(parents=True)
-    (part / "checkpoints" / ".step-00000002.77.tmp").mkdir(parents=True)
-    (part / ".run.json.77.tmp").write_text("{")
+    for folder in ("samples", "checkpoints"):
+        (part / folder).mkdir(parents=True)
+    for name in left:
+        (part / name).parent.mkdir(exist_ok=True)
+        (part / name).write_text("{")
     result = cli("run", *BASE, "--steps", 2, "--resume", "--output-dir", part)
     assert result.code == 0, result.err
     assert content(part) == content(finished(cli, tmp_path / "whole", 2))

@@ -116,12 +116,16 @@ def test_what_is_said_to_a_terminal_that_is_gone_hurts_nobody(folder):
         [sys.executable, "-m", "genframe", *words], stdout=slave, stderr=slave, start_new_session=True
     )
     os.close(slave)
-    deadline = time.monotonic() + 60
-    while logged(folder / "run") < 3:
-        assert time.monotonic() < deadline
-        if select.select([master], [], [], 0.01)[0]:
-            os.read(master, 65536)
-    os.close(master)
-    child.wait(60)
+    try:
+        deadline = time.monotonic() + 60
+        while logged(folder / "run") < 3:
+            assert time.monotonic() < deadline
+            if select.select([master], [], [], 0.01)[0]:
+                os.read(master, 65536)
+        os.close(master)
+        child.wait(60)
+    finally:
+        child.kill()
+        child.wait()
     assert last_step(folder / "run") == 40
     assert json.loads((folder / "run" / "run.json").read_text())["status"] == "finished"
