@@ -26,6 +26,8 @@ def run_forked(function: str, *arguments: Any) -> None:
     """In the child: a function of ``forked.py``, which the tests themselves do not import: it imports very much."""
     import forked
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and under nohup
     getattr(forked, function)(*arguments)
 
 

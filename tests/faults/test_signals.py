@@ -33,6 +33,7 @@ def test_signals_at_random_times_save_within_a_step_and_the_end_is_the_same(cli,
     whole = content(folder / "whole")
     rng, sent, steps, number = random.Random(0), 0, set(), 0
     while sent < count(4, 50):
+        assert number <= sent + 20, "runs end and hear no signal"
         run = folder / f"run-{number}"
         child = start("command", [*WORDS, "--resume", "--output-dir", run])
         before = logged(run)
