@@ -134,7 +134,7 @@ class Display:
 
     def remarked(self, step: int, sentence: str) -> None:
         """A warning has a line of its own."""
-        self._console.print(f"step {step:,}: {sentence}", soft_wrap=True)
+        self._console.print(sentence, soft_wrap=True)
 
     def sampled(self, step: int, view: RunView, picture: Path) -> None:
         """Pictures are named once, at the end; after the last one the figures take a while."""

@@ -79,7 +79,8 @@ class RunDirectory:
                 raise StorageError(f"--output-dir {path} is a file: name a folder that is new or empty")
             path.mkdir(parents=True, exist_ok=True)
             if any(each.name != LOCK for each in path.iterdir()):
-                raise StorageError(f"--output-dir {path} is not empty: name a folder that is new or empty")
+                going_on = "--resume goes on with the run there, or " if (path / "run.json").exists() else ""
+                raise StorageError(f"--output-dir {path} is not empty: {going_on}name a folder that is new or empty")
         return path
 
     def write_config(self, tree: Tree) -> None:
