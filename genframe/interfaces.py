@@ -367,7 +367,8 @@ class Monitor(Protocol):
         """Called at log cadence after `Observer.logged`, in training only.
 
         Returns:
-            What the user should know now, in a sentence that names the step: it goes to the terminal, ``log.txt`` and ``run.json``.
+            What the user should know now, in a sentence that names the step: it goes to the terminal, ``log.txt`` and
+            ``run.json``.
 
         Raises:
             DivergenceError: the run is not worth going on with; it stops, and its checkpoints stay.

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genframe.training.trainer import Trainer
-
-#: Odd numbers with about as many ones as zeros, as int32.
-_MIX, _PLACE = 0x85EBCA6B - 2**32, 0x9E3779B1 - 2**32
 
 
 class Digests:
@@ -25,7 +23,8 @@ class Digests:
         self._trainer = trainer
         tensors = trainer.network_tensors()
         self._networks = list(tensors)
-        self._places = torch.empty(0, dtype=torch.int32, device=next(iter(tensors.values())).device)
+        self._places = torch.empty(0, dtype=torch.int64, device=next(iter(tensors.values())).device)
+        self._products = torch.empty_like(self._places)
         self._memories = [
             f"{role}.{index}"
             for role, optimizer in trainer.optimizers.items()
@@ -44,25 +43,27 @@ class Digests:
         memories = {name: torch.zeros_like(sums[0]) for name in self._memories}
         for name, tensor in self._trainer.training_tensors().items():
             parameter, _, key = name.rpartition(".")
-            memories[parameter] += self._sum(tensor, zlib.crc32(key.encode()))
+            memories[parameter] += self._sum(tensor) * (2 * zlib.crc32(key.encode()) + 1)
         sums += memories.values()
         numbers = torch.stack(sums).tolist()  # one transfer for all of them
-        return "".join(f"{number & 0xFFFFFFFF:08x}" for number in numbers)
+        return "".join(f"{number >> 32 & 0xFFFFFFFF:08x}" for number in numbers)
 
-    def _sum(self, tensor: Tensor, salt: int = 0) -> Tensor:
-        """``int32 ()``: the mixed bits of each element with its place, added modulo 2**32.
+    def _sum(self, tensor: Tensor) -> Tensor:
+        """``int64 ()``: the bits of each element times a random number of its place, added modulo 2**64.
 
-        Whole numbers add up to the same sum in any order, so that every device finds the same one. The mixing is that
-        of MurmurHash3's last step (Appleby 2011), shortened: without it, twice a tensor had the sum of the tensor.
+        Whole numbers add up to the same sum in any order, so that every device finds the same one. Of this the upper
+        half counts: two tensors that differ have the same one with a probability of 2**-32, whatever they differ in
+        (multilinear hashing; Lemire and Kaser, "Strongly universal string hashing is fast", 2014).
         """
         values = tensor.detach().contiguous().flatten()
-        bits = values.view(torch.int32) if values.element_size() >= 4 else values.view(torch.uint8).to(torch.int32)
+        bits = values.view(torch.int32) if values.element_size() >= 4 else values.view(torch.uint8)
         bits = bits.to(self._places.device)
-        if len(bits) > len(self._places):
-            self._places = torch.arange(1, 2 * len(bits), 2, dtype=torch.int32, device=bits.device)
-        mixed = (bits * _MIX).add_(self._places[: len(bits)]).mul_(_PLACE).add_(salt & 0x7FFFFFFF)
-        mixed.bitwise_xor_(mixed >> 15).mul_(_MIX)
-        return mixed.bitwise_xor_(mixed >> 13).sum(dtype=torch.int32)
+        count = len(bits)
+        if count > len(self._places):
+            drawn = np.random.PCG64(0).random_raw(count).view(np.int64)
+            self._places = torch.from_numpy(drawn).to(bits.device)
+            self._products = torch.empty_like(self._places)  # kept: fresh memory costs more than the arithmetic
+        return torch.mul(self._places[:count], bits, out=self._products[:count]).sum()
 
 
 def together(digests: str) -> str:
