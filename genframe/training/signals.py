@@ -68,8 +68,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    # Under nohup, and in a shell's background, a signal is ignored, and stays so.
-    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    # Under nohup SIGHUP is ignored, and stays so.
+    heard = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, request.receive) for number in heard}
     try:
         yield request
