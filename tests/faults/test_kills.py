@@ -26,7 +26,8 @@ def whole(cli: Any, folder: Path) -> dict[str, bytes]:
 def test_kills_at_random_times_leave_good_checkpoints_and_the_same_end(start, folder, whole, count, figure):
     rng = random.Random(0)
     kills, in_a_write, steps, finished = 0, 0, set(), 0
-    while kills < count(10, 200):
+    while kills < count(10, 200) or in_a_write < count(1, 40):
+        assert kills < count(60, 400), "no kill falls into a write"
         run = folder / f"run-{finished}"
         child = start("command", ["run", *WORDS, "--resume", "--output-dir", run])
         before = last_step(run)
