@@ -204,8 +204,8 @@ class Recorder:
     def _lacks_picture(self, step: int) -> bool:
         """Whether a run that grows has none of a step that was to be its last, and that deserves one on the way."""
         training = self._assembly.config.training
-        grows = training.steps is None or training.steps > step
-        return grows and step % training.sample_every == 0 and not self._directory.sample_file(step_name(step)).exists()
+        is_due = training.goes_beyond(step) and step % training.sample_every == 0
+        return is_due and not self._directory.sample_file(step_name(step)).exists()
 
     def _beginning(self) -> str:
         step = self._progress.step

@@ -223,8 +223,7 @@ def _forget_after(directory: RunDirectory, step: int, assembly: Assembly, is_ori
     not be read is in the notes. A branch has rows of the step at which it began.
     """
     training, notes = assembly.config.training, []
-    grows = training.steps is None or training.steps > step
-    extra = grows and step % training.log_every != 0 and not is_origin
+    extra = training.goes_beyond(step) and step % training.log_every != 0 and not is_origin
 
     def wanted(row: Mapping[str, Any]) -> bool:
         return not (extra and row["step"] == step and row.keys() & {"digest", "digests", "seconds"})

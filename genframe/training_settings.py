@@ -116,6 +116,10 @@ class TrainingSettings:
     checkpoint_every: int | str = 500
     keep_last: int = 2
 
+    def goes_beyond(self, step: int) -> bool:
+        """Whether such a run makes more steps than so many; where the clock decides, it may."""
+        return self.steps is None or self.steps > step
+
 
 #: Their names.
 TRAINING_KEYS = frozenset(field.name for field in dataclasses.fields(TrainingSettings))
