@@ -23,7 +23,7 @@ from genframe.rundir import RunDirectory
 from genframe.rundir.directory import NUMBERED
 from genframe.rundir.lock import held
 from genframe.rundir.remains import clear, has_begun
-from genframe.rundir.space import refuse_full_disk
+from genframe.rundir.space import refuse_full_disk, stored_bytes
 from genframe.training.batches import batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness
 from genframe.training.loop import train
@@ -76,7 +76,7 @@ def run(plan: Plan, registry: Registry, *, output_dir: Path | None = None, obser
     progress = branch(assembly, plan.branch_from) if plan.branch_from and not goes_on else None
     with _directory(output_dir, config, plan.resume) as directory:
         if has_checkpoint(directory.path):
-            refuse_full_disk(directory.path, *assembly.storage())
+            refuse_full_disk(directory.path, *assembly.storage(), already=stored_bytes(directory.checkpoints))
             progress = go_on(assembly, directory)
         recorder = Recorder(assembly, directory, observers, progress)
         threads = cpu_threads(assembly.config.training.threads or 1)
