@@ -88,8 +88,8 @@ class Assembly:
         assert self.config.training.batch_size is not None
         return self.config.training.batch_size
 
-    def view(self, step: int) -> View:
-        """The run as it is now, by the running averages where there are any."""
+    def view(self, step: int, pictures: Sequence[Path] = ()) -> View:
+        """The run as it is now, by the running averages where there are any; with the pictures that it has drawn."""
         networks = {**self.trainer.networks, **self.trainer.averages.networks}
         trained = Trained(
             problem=self.problem, generator=self.algorithm.generator(networks), networks=networks, noise=self.noise
@@ -100,6 +100,7 @@ class Assembly:
             title=run_title(self.config, step),
             seed=self.config.seed,
             find_dataset=lambda: self.data,
+            pictures=pictures,
         )
 
     def parameters(self) -> dict[str, int]:

@@ -15,6 +15,7 @@ from genframe.errors import ConfigError, GenframeError, PluginError, quoted
 from genframe.interfaces import (
     Algorithm,
     Architecture,
+    Completing,
     Conditioning,
     Dataset,
     Metric,
@@ -23,6 +24,7 @@ from genframe.interfaces import (
     Visualizer,
 )
 from genframe.registry import Registered, Registry
+from genframe.registry.blame import plugin_at_work
 from genframe.settings import validated
 from genframe.shapes import LABEL_KINDS, Field, Problem
 from genframe.specs import AlgorithmSpec, ArchitectureSpec, Choice, ConditioningSpec, PartSpec
@@ -96,7 +98,11 @@ class Builder:
             Architecture, self._part("architecture", self._config.parts["architecture"], "architecture")
         )
         with _failures_named(self._registry.find("architecture", self._config.parts["architecture"].name)):
-            return architecture.build(problem, cast(Conditioning, conditioning))
+            networks = architecture.build(problem, cast(Conditioning, conditioning))
+        if isinstance(conditioning, Completing):
+            with _failures_named(self._registry.find("conditioning", self._config.parts["conditioning"].name)):
+                conditioning.complete(networks)
+        return networks
 
     def metrics(self) -> Mapping[str, Metric]:
         """The metrics, by name."""
@@ -168,16 +174,17 @@ def build_part(registry: Registry, kind: str, choice: Choice, path: str, *argume
 
 @contextmanager
 def _failures_named(found: Registered) -> Iterator[None]:
-    """Whatever a stranger's code raises, the message names the part and its plugin."""
+    """Whatever a stranger's code raises, the message names the part and whose code it was: a part may call others."""
     try:
         yield
     except GenframeError:
         raise
     except (Exception, SystemExit) as error:
-        raise GenframeError(
-            f"{found.spec.kind} '{found.spec.name}' of plugin {found.plugin} failed when it was built: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+        what, reason = f"{found.spec.kind} '{found.spec.name}'", f"{type(error).__name__}: {error}"
+        culprit = plugin_at_work(error) or found.plugin
+        if culprit == found.plugin:
+            raise GenframeError(f"{what} of plugin {culprit} failed when it was built: {reason}") from error
+        raise GenframeError(f"plugin {culprit} failed when {what} was built: {reason}") from error
 
 
 def _factory(found: Registered) -> Any:

@@ -35,7 +35,8 @@ class Dataset(Protocol):
     def fields(self) -> Mapping[str, Field]:
         """The named tensors of a sample. By custom the picture is called ``image`` and its class ``label``."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many samples this part has."""
 
     def split(self, part: Part) -> Dataset:
         """The training or the held-out part. The division is fixed (it never depends on ``--seed``) and stratified."""
@@ -66,6 +67,33 @@ class NoiseSampler(Protocol):
 
 
 @runtime_checkable
+class Truncatable(Protocol):
+    """What a noise sampler may have beside its other methods: a law near its own that keeps to its middle."""
+
+    def truncated(self, bound: float) -> NoiseSampler:
+        """The law with the coordinates beyond `bound` left out: less varied samples, and more typical ones.
+
+        Raises:
+            ConfigError: no such bound.
+        """
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """What a noise sampler has that only exists for a trained run: ``genframe sample --noise NAME``."""
+
+    def fit(self, view: RunView) -> None:
+        """Adapts the law to a trained run; a pure function of the run and of the sampler's settings.
+
+        `RunView.trained` has the law of the training, and `RunView.samples` draws by it. Called once, before `draw` and
+        `shape`, which raise a ConfigError otherwise.
+
+        Raises:
+            ConfigError: the run lacks what the law is fitted by.
+        """
+
+
+@runtime_checkable
 class Stateful(Protocol):
     """What an algorithm, or a part in one of its slots, adds where it has numbers of its own.
 
@@ -83,7 +111,13 @@ class Stateful(Protocol):
 class Generator(Protocol):
     """A differentiable map to samples in [-1, 1] (pixels) or to free numbers (points)."""
 
-    def __call__(self, noise: Tensor | None, condition: Condition) -> Tensor: ...
+    def __call__(self, noise: Tensor | None, condition: Condition) -> Tensor:
+        """Samples ``(B, *problem.output.shape)``, float.
+
+        Args:
+            noise: ``(B, *problem.noise_shape)``, or None where the problem has no noise.
+            condition: what each sample is generated from; classes ``int64 (B,)``, pixels float in [-1, 1].
+        """
 
 
 @dataclass(frozen=True)
@@ -93,16 +127,21 @@ class Critique:
     Attributes:
         logits: one tensor a scale, larger for more real; ``(B,)`` for a scalar critic, ``(B, 1, H, W)`` for patches.
         aux: further outputs by name, such as the logits of an auxiliary classifier.
+        losses: further losses by name, float32 ``()``: whoever trains a critic adds those of real and of generated
+            samples to the critic's loss, and those of generated samples to the generator's. What an auxiliary
+            classifier gets wrong is one.
     """
 
     logits: tuple[Tensor, ...]
     aux: Mapping[str, Tensor] = field(default_factory=dict)
+    losses: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Critic(Protocol):
     """Judges outputs; the discriminator of a GAN is one."""
 
-    def __call__(self, output: Tensor, condition: Condition) -> Critique: ...
+    def __call__(self, output: Tensor, condition: Condition) -> Critique:
+        """What it says of ``output`` ``(B, *problem.output.shape)``, each sample with its own condition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +205,20 @@ class Conditioning(Protocol):
         """``forward(features_BF, code) -> Critique``: the critic's last layer over flat features."""
 
 
+@runtime_checkable
+class Completing(Protocol):
+    """What a conditioning scheme may have beside its other methods, to have the last word on the networks."""
+
+    def complete(self, networks: Mapping[str, Module]) -> None:
+        """Called once, when an architecture has built its networks and given all their layers initial weights.
+
+        The scheme gives its own layers theirs, from torch's global generator.
+
+        Raises:
+            ConfigError: labels would not steer these networks; the sentence says what they lack.
+        """
+
+
 class Architecture(Protocol):
     """Builds networks for any problem it can serve."""
 
@@ -180,10 +233,11 @@ class Architecture(Protocol):
 class Objective(Protocol):
     """Both sides of an adversarial loss, each to be minimised."""
 
-    def critic(self, real: Critique, fake: Critique) -> Tensor: ...
+    def critic(self, real: Critique, fake: Critique) -> Tensor:
+        """The critic's loss, float32 ``()``, from what it says of real and of generated samples."""
 
     def generator(self, real: Critique | None, fake: Critique) -> Tensor:
-        """`real` is given where ``pairs`` is true."""
+        """The generator's loss, float32 ``()``. `real` is given where ``pairs`` is true."""
 
     @property
     def pairs(self) -> bool:
@@ -195,19 +249,37 @@ class Regularizer(Protocol):
 
     def __call__(
         self, critic: Critic, real: Tensor, fake: Tensor, condition: Condition, rng: torch.Generator
-    ) -> Tensor: ...
+    ) -> Tensor:
+        """The penalty, float32 ``()``, its weight included.
+
+        Args:
+            critic: that is penalised.
+            real: samples of the batch that it has just seen, ``(B, ...)``, augmented.
+            fake: generated ones, likewise; no gradient goes on to the generator.
+            condition: of both.
+            rng: for everything random, on the device.
+        """
 
 
 class Augmentation(Protocol):
     """A differentiable change applied to real and generated samples alike before the critic sees them."""
 
-    def __call__(self, samples: Tensor, rng: torch.Generator) -> Tensor: ...
+    def __call__(self, samples: Tensor, rng: torch.Generator) -> Tensor:
+        """The changed samples, of the same shape; everything random comes from `rng`, on the device."""
 
 
 class Term(Protocol):
     """A further term of the generator's loss, such as the L1 distance to a target."""
 
-    def __call__(self, batch: Batch, output: Tensor, real: Critique | None, fake: Critique | None) -> Tensor: ...
+    def __call__(self, batch: Batch, output: Tensor, real: Critique | None, fake: Critique | None) -> Tensor:
+        """The loss, float32 ``()``, its weight included.
+
+        Args:
+            batch: from the dataset.
+            output: what was generated from the batch's conditions.
+            real: what the critic says of the batch, where it was asked: where the objective's ``pairs`` is true.
+            fake: what the critic says of `output`; None where there is no critic.
+        """
 
 
 class Step(Protocol):
@@ -266,7 +338,14 @@ class Algorithm(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """Everything that sampling needs."""
+    """Everything that sampling needs.
+
+    Attributes:
+        problem: what is generated from what.
+        generator: made of `networks`.
+        networks: all of them by role; the running averages of those that the algorithm's ``generates`` names.
+        noise: the law of z; None without noise.
+    """
 
     problem: Problem
     generator: Generator
@@ -283,26 +362,30 @@ class Samples:
         condition: what each was generated from.
         first: the index of the first one; sample i depends on (seed, i) and its condition alone.
         seed: of the noise.
+        noise: what each was generated from, on the CPU, ``(N, *problem.noise_shape)``; None without noise.
     """
 
     output: Tensor
     condition: Condition
     first: int
     seed: int
+    noise: Tensor | None = None
 
 
 class RunView(Protocol):
     """What metrics, visualizers and observers may ask of a run, in training or later from its checkpoint."""
 
     @property
-    def trained(self) -> Trained: ...
+    def trained(self) -> Trained:
+        """The networks and the law of z."""
 
     @property
     def title(self) -> str:
         """One line that says what is shown: recipe, data, step."""
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Of the noise of `samples`."""
 
     @property
     def pictures(self) -> Sequence[Path]:
@@ -321,7 +404,12 @@ class RunView(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A figure and how it was taken: samples, reference set, seed, and whatever else the reader needs to repeat it."""
+    """A figure and how it was taken.
+
+    Attributes:
+        value: the figure; what is not finite is shown as none.
+        protocol: samples, reference set, seed, and whatever else the reader needs to repeat it; JSON values.
+    """
 
     value: float
     protocol: Mapping[str, str | int | float | bool] = field(default_factory=dict)
@@ -330,7 +418,13 @@ class Measurement:
 class Metric(Protocol):
     """A number about a run."""
 
-    def measure(self, view: RunView) -> Measurement: ...
+    def measure(self, view: RunView) -> Measurement:
+        """The figure.
+
+        Raises:
+            ConfigError: the metric does not fit the run; it is skipped, with this reason.
+            DataError: the run's data is not there; likewise.
+        """
 
 
 class Picture(Protocol):
@@ -343,7 +437,12 @@ class Picture(Protocol):
 class Visualizer(Protocol):
     """A picture of a run."""
 
-    def draw(self, view: RunView) -> Picture: ...
+    def draw(self, view: RunView) -> Picture:
+        """The picture.
+
+        Raises:
+            ConfigError: the run has nothing of the kind to show.
+        """
 
 
 class Observer(Protocol):
@@ -352,9 +451,11 @@ class Observer(Protocol):
     def started(self, run: Mapping[str, Any]) -> None:
         """`run` is the content of ``run.json``, with ``directory`` beside it."""
 
-    def logged(self, step: int, values: Mapping[str, float]) -> None: ...
+    def logged(self, step: int, values: Mapping[str, float]) -> None:
+        """`values` are what the algorithm's step returned, as numbers; or figures of metrics, under their names."""
 
-    def sampled(self, step: int, view: RunView, picture: Path) -> None: ...
+    def sampled(self, step: int, view: RunView, picture: Path) -> None:
+        """The run has drawn a picture of this step and written it there."""
 
     def finished(self, outcome: Mapping[str, Any]) -> None:
         """`outcome` is the final content of ``run.json``."""

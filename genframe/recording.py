@@ -29,7 +29,7 @@ from genframe.rundir.checkpoint import (
     prune_checkpoints,
     write_checkpoint,
 )
-from genframe.rundir.directory import RunDirectory, now, step_name
+from genframe.rundir.directory import RunDirectory, drawn_pictures, now, step_name
 from genframe.training.digests import Digests, together
 
 
@@ -91,7 +91,7 @@ class Recorder:
         if step % self._assembly.config.training.log_every:
             return  # the last step of a run that may yet grow
         monitors = [each for each in self._observers if callable(getattr(each, "viewed", None))]
-        view = self._assembly.view(step) if monitors else None
+        view = self._view(step) if monitors else None
         for monitor in cast(list[Monitor], monitors):
             assert view is not None
             if sentence := monitor.viewed(step, view):
@@ -230,17 +230,20 @@ class Recorder:
     def _measure(self, step: int) -> dict[str, Any]:
         """The figures of a step, by metric; those of the latest step are remembered."""
         if self._measured[0] != step:
-            view = self._assembly.view(step)
+            view = self._view(step)
             self._measured = (step, {name: _measured(each, view) for name, each in self._assembly.metrics.items()})
         return self._measured[1]
 
+    def _view(self, step: int) -> RunView:
+        return self._assembly.view(step, drawn_pictures(self._directory.samples))
+
     def _picture(self, step: int, stem: str) -> None:
-        view, path = self._assembly.view(step), self._directory.sample_file(stem)
+        view, path = self._view(step), self._directory.sample_file(stem)
         text = {"genframe": genframe.__version__, "recipe": self._assembly.config.recipe, "step": str(step)}
         text |= {"seed": str(view.seed), "checkpoint": networks_digest(self._assembly.network_tensors())}
         self._assembly.preview.draw(view).save(path, text)
         for observer in self._observers:
-            observer.sampled(step, view, path)
+            observer.sampled(step, self._view(step), path)
 
 
 def _measured(metric: Metric, view: RunView) -> dict[str, Any]:

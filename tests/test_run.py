@@ -278,6 +278,7 @@ def test_observers_are_told_at_log_cadence() -> None:
         def sampled(self, step: int, view: Any, picture: Path) -> None:
             assert picture.is_file()
             calls.append(("sampled", step))
+            assert picture in view.pictures
 
         def finished(self, outcome: Any) -> None:
             calls.append(("finished", outcome["status"]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from genframe_kernels.blocks import (
+    Block,
     BlockDescription,
     ConvBlock,
     ConvTransposeBlock,
     Finish,
     LinearBlock,
     Maxout,
+    activation_layers,
     block,
 )
 from genframe_kernels.dispatch import UnsupportedError, asked, choose, register_backend, set_backend, use_backend
@@ -16,8 +18,10 @@ from genframe_kernels.functional import Norm, conv_block, conv_transpose_block
 from genframe_kernels.inference import compile_inference
 from genframe_kernels.recompute import recompute_activations
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
+from genframe_kernels.spectral import normalise_spectrum, one_power_iteration, unnormalised
 
 __all__ = [
+    "Block",
     "BlockDescription",
     "ConvBlock",
     "ConvTransposeBlock",
@@ -26,6 +30,7 @@ __all__ = [
     "Maxout",
     "Norm",
     "UnsupportedError",
+    "activation_layers",
     "asked",
     "block",
     "choose",
@@ -36,8 +41,11 @@ __all__ = [
     "conv_transpose_block",
     "flatten",
     "linear",
+    "normalise_spectrum",
+    "one_power_iteration",
     "recompute_activations",
     "register_backend",
     "set_backend",
+    "unnormalised",
     "use_backend",
 ]

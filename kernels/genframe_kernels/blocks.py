@@ -130,6 +130,14 @@ _ACTIVATIONS: Mapping[str, Callable[[float, int], list[nn.Module]]] = {
 }
 
 
+def activation_layers(
+    activation: Activation, *, slope: float = 0.2, pieces: int = 1, dropout: float = 0.0
+) -> list[nn.Module]:
+    """What stands behind a block's operation and norm, as `Finish` describes it."""
+    layers = _ACTIVATIONS[activation](slope, pieces)
+    return [*layers, nn.Dropout(dropout)] if dropout else layers
+
+
 class Block(nn.Sequential):
     """An operation and the layers behind it; `genframe_kernels.dispatch` says what runs them.
 
@@ -162,9 +170,7 @@ class Block(nn.Sequential):
             layers.append(
                 norm_class(out_channels * pieces, eps=finish.get("eps", 1e-5), affine=finish.get("affine", True))
             )
-        layers += _ACTIVATIONS[activation](finish.get("slope", 0.2), pieces)
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+        layers += activation_layers(activation, slope=finish.get("slope", 0.2), pieces=pieces, dropout=dropout)
         super().__init__(*layers)
         self.labels = labels
         self._operation, self._geometry, self._outputs = kind, geometry, out_channels * pieces

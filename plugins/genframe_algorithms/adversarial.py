@@ -105,7 +105,9 @@ class Adversarial:
         real, fake = self._augmented(real, step, f"{place}/real"), self._augmented(fake, step, f"{place}/fake")
         critic = cast(Critic, networks["critic"])
         critique_real, critique_fake = critic(real, condition), critic(fake, condition)
-        loss = self._objective.critic(critique_real, critique_fake)
+        further = {f"real_{name}": value for name, value in critique_real.losses.items()}
+        further |= {f"fake_{name}": value for name, value in critique_fake.losses.items()}
+        loss = self._objective.critic(critique_real, critique_fake) + sum(further.values())
         for number, regularizer in enumerate(self._regularizers):
             rng = step.rng(f"regularizer/{place}/{number}")
             loss = loss + regularizer(critic, real, fake, condition, rng)
@@ -114,6 +116,7 @@ class Adversarial:
             "critic_loss": loss.detach(),
             "real_logit": _mean_logit(critique_real),
             "fake_logit": _mean_logit(critique_fake),
+            **{name: value.detach() for name, value in further.items()},
         }
 
     def _update_generator(
@@ -122,8 +125,11 @@ class Adversarial:
         real, condition = self._divided(batch)
         critic = cast(Critic, networks["critic"])
         fake = critic(self._augmented(output, step, f"{place}/fake"), condition)
-        seen = critic(self._augmented(real, step, f"{place}/real"), condition) if self._objective.pairs else None
-        loss = self._objective.generator(seen, fake)
+        seen = None
+        if self._objective.pairs:
+            with torch.no_grad():  # nothing of it is the generator's doing
+                seen = critic(self._augmented(real, step, f"{place}/real"), condition)
+        loss = self._objective.generator(seen, fake) + sum(fake.losses.values())
         for term in self._terms:
             loss = loss + term(batch, output, seen, fake)
         step.minimise(loss, "generator")

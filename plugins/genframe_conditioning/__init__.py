@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import genframe
 from genframe.errors import ConfigError
+from genframe.shapes import FieldKind
 from genframe.specs import ConditioningSpec
+
+#: How labels come into a block: as further inputs, or by its BatchNorm's gain and shift.
+Way = Literal["concat", "batch-norm"]
+
+_LABELS: frozenset[FieldKind] = frozenset({"class", "multilabel", "vector"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +27,60 @@ class ConcatSettings:
     """
 
     layers: Literal["every", "entry"] = "every"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingSettings:
+    """The embedding, and where it joins.
+
+    Attributes:
+        dim: how many numbers a label becomes.
+        layers: ``every`` layer of both networks, or only the ``entry`` that the architecture has for labels.
+
+    Raises:
+        ConfigError: fewer than one number.
+    """
+
+    dim: int = 32
+    layers: Literal["every", "entry"] = "every"
+
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise ConfigError(f"conditioning 'embedding' got dim = {self.dim} and needs at least 1; the default is 32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionSettings:
+    """How labels come into the generator; into the critic by projection.
+
+    Attributes:
+        generator: ``batch-norm``, by the gain and shift of each BatchNorm; ``concat``, as inputs of every layer.
+    """
+
+    generator: Way = "batch-norm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSettings:
+    """How labels come into the generator, and how much the critic's guesses of them count.
+
+    Attributes:
+        generator: ``concat``, as inputs of every layer; ``batch-norm``, by the gain and shift of each BatchNorm.
+        weight: of the guesses' error in both networks' losses.
+
+    Raises:
+        ConfigError: a weight that is not above 0.
+    """
+
+    generator: Way = "concat"
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise ConfigError(
+                f"conditioning 'auxiliary-classifier' got weight = {self.weight}, and labels steer nothing without "
+                "one above 0; the default is 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +112,7 @@ class HiddenSettings:
 
 @genframe.hookimpl
 def genframe_conditionings() -> Iterable[ConditioningSpec]:
-    """No labels; labels as further inputs; labels through a hidden layer of their own."""
+    """No labels; labels as inputs; labels in BatchNorm; labels in the critic's last layer."""
     yield ConditioningSpec(
         name="none",
         summary="No labels: unconditional generation",
@@ -62,12 +123,39 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
         summary="The label joins the input of the layers of both networks",
         factory="genframe_conditioning.concat:Concatenation",
         settings=ConcatSettings,
-        carries=frozenset({"class", "multilabel", "vector"}),
+        carries=_LABELS,
+    )
+    yield ConditioningSpec(
+        name="embedding",
+        summary="A learnt embedding of the label joins the input of the layers of both networks",
+        factory="genframe_conditioning.concat:Embedding",
+        settings=EmbeddingSettings,
+        carries=_LABELS,
     )
     yield ConditioningSpec(
         name="hidden",
         summary="The label passes a hidden layer of its own and joins at the entry of both networks",
         factory="genframe_conditioning.hidden:HiddenLabel",
         settings=HiddenSettings,
-        carries=frozenset({"class", "multilabel", "vector"}),
+        carries=_LABELS,
+    )
+    yield ConditioningSpec(
+        name="conditional-batch-norm",
+        summary="The label sets the generator's BatchNorm and joins the input of the critic's layers",
+        factory="genframe_conditioning.batch_norm:ConditionalBatchNorm",
+        carries=_LABELS,
+    )
+    yield ConditioningSpec(
+        name="projection",
+        summary="The critic's logit projects its features on the label (Miyato and Koyama 2018)",
+        factory="genframe_conditioning.projection:Projection",
+        settings=ProjectionSettings,
+        carries=_LABELS,
+    )
+    yield ConditioningSpec(
+        name="auxiliary-classifier",
+        summary="The critic guesses the label, and both networks learn from the error (Odena et al. 2017)",
+        factory="genframe_conditioning.projection:AuxiliaryClassifier",
+        settings=ClassifierSettings,
+        carries=_LABELS,
     )

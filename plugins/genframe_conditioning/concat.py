@@ -11,26 +11,24 @@ from torch import nn
 
 from genframe.interfaces import BlockSpec
 from genframe.shapes import Problem
-from genframe_conditioning import ConcatSettings
-from genframe_conditioning.labels import Head, LabelRow, Unlabelled
+from genframe_conditioning import ConcatSettings, EmbeddingSettings
+from genframe_conditioning.blocks import Unlabelled
+from genframe_conditioning.heads import Head
+from genframe_conditioning.labels import LabelEmbedding
+from genframe_conditioning.scheme import LabelScheme
 from genframe_kernels import block
 
 
-class Concatenation:
-    """The scheme for any mixture of labels; the code ``(B, K)`` holds them side by side, in the order of their names.
+class Concatenation(LabelScheme):
+    """The code ``(B, K)`` holds the labels side by side, in the order of their names.
 
     Raises:
         ConfigError: the problem has no labels.
     """
 
-    def __init__(self, settings: ConcatSettings, problem: Problem) -> None:
+    def __init__(self, settings: ConcatSettings, problem: Problem, name: str = "concat") -> None:
+        super().__init__(name, problem, "it marks no entry for them, so take --set conditioning.layers=every")
         self._everywhere = settings.layers == "every"
-        self._problem = problem
-        self.width = LabelRow("concat", problem).width
-
-    def encoder(self, role: str) -> nn.Module:
-        """``condition -> code_BK``; see `LabelRow`."""
-        return LabelRow("concat", self._problem)
 
     def block(self, spec: BlockSpec) -> nn.Module:
         """The block over ``[x, code]``; plain where labels do not come in."""
@@ -41,3 +39,19 @@ class Concatenation:
     def head(self, features: int, *, bias: bool = True) -> nn.Module:
         """``Linear(features + K, 1)`` over ``[features, code]``, one logit ``(B,)`` a sample."""
         return Head(features, self.width if self._everywhere else 0, bias)
+
+
+class Embedding(Concatenation):
+    """The code ``(B, E)`` is a learnt embedding of the labels, each network's own.
+
+    Raises:
+        ConfigError: the problem has no labels.
+    """
+
+    def __init__(self, settings: EmbeddingSettings, problem: Problem) -> None:
+        super().__init__(ConcatSettings(layers=settings.layers), problem, "embedding")
+        self.width = settings.dim
+
+    def encoder(self, role: str) -> nn.Module:
+        """``condition -> code_BE``; see `LabelEmbedding`."""
+        return LabelEmbedding(self._row(), self.width)

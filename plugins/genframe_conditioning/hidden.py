@@ -11,25 +11,27 @@ from torch import Tensor, nn
 from genframe.interfaces import BlockSpec, Condition
 from genframe.shapes import Problem
 from genframe_conditioning import HiddenSettings
-from genframe_conditioning.labels import Head, LabelRow, Unlabelled
+from genframe_conditioning.blocks import Unlabelled
+from genframe_conditioning.heads import Head
+from genframe_conditioning.labels import LabelRow
+from genframe_conditioning.scheme import LabelScheme
 from genframe_kernels import block
 
 
-class HiddenLabel:
-    """The scheme for any mixture of labels; the code ``(B, units)`` is the hidden layer's output.
+class HiddenLabel(LabelScheme):
+    """The code ``(B, units)`` is the hidden layer's output.
 
     Raises:
         ConfigError: the problem has no labels.
     """
 
     def __init__(self, settings: HiddenSettings, problem: Problem) -> None:
+        super().__init__("hidden", problem, "it marks no entry for them, so take --conditioning concat")
         self._settings = settings
-        self._problem = problem
-        self._width = LabelRow("hidden", problem).width
 
     def encoder(self, role: str) -> nn.Module:
         """``condition -> code``: the hidden layer over the labels, side by side."""
-        return _HiddenEncoder(LabelRow("hidden", self._problem), self._hidden(role))
+        return _HiddenEncoder(self._row(), self._hidden(role))
 
     def block(self, spec: BlockSpec) -> nn.Module:
         """At the network's entry the block over ``[x, code]``, elsewhere the plain one."""
@@ -46,7 +48,7 @@ class HiddenLabel:
         critic = role == "critic"
         return BlockSpec(
             operation="linear",
-            in_channels=self._width,
+            in_channels=self.width,
             out_channels=settings.critic_units if critic else settings.generator_units,
             norm=False,
             activation="maxout" if critic else "relu",

@@ -1,4 +1,4 @@
-"""What several schemes are made of: the labels as one row of numbers, layers that read it and layers that do not."""
+"""The labels as numbers: what the schemes' encoders make of a condition."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from genframe.errors import ConfigError
-from genframe.interfaces import Condition, Critique
+from genframe.interfaces import Condition
 from genframe.shapes import Field, Problem
-from genframe_kernels import linear
+from genframe_kernels import unnormalised
 
 
 class LabelRow(nn.Module):
@@ -33,12 +33,35 @@ class LabelRow(nn.Module):
                 f"conditioning '{scheme}' got data without labels and needs a class, multilabel or vector field; "
                 "choose labelled data or --conditioning none"
             )
-        self.labels: Mapping[str, Field] = {name: problem.labels[name] for name in sorted(problem.labels)}
-        self.width = sum(field.width for field in self.labels.values())
+        self.fields: Mapping[str, Field] = {name: problem.labels[name] for name in sorted(problem.labels)}
+        self.width = sum(field.width for field in self.fields.values())
 
     def forward(self, condition: Condition) -> Tensor:
         """The row of each sample."""
-        return torch.cat([_encoded(field, condition[name]) for name, field in self.labels.items()], dim=1)
+        return torch.cat([_encoded(field, condition[name]) for name, field in self.fields.items()], dim=1)
+
+
+class LabelEmbedding(nn.Module):
+    """``condition -> code_BE``: a learnt row of numbers for each class; those of several labels add up, values scale.
+
+    Args:
+        row: the labels as numbers.
+        dim: how many numbers E a code has.
+    """
+
+    def __init__(self, row: LabelRow, dim: int) -> None:
+        super().__init__()
+        self.row = row
+        self.table = nn.Linear(row.width, dim, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Standard normal rows, as an ``nn.Embedding`` begins."""
+        nn.init.normal_(unnormalised(self.table))
+
+    def forward(self, condition: Condition) -> Tensor:
+        """The code of each sample."""
+        code: Tensor = self.table(self.row(condition))
+        return code
 
 
 def _encoded(field: Field, values: Tensor) -> Tensor:
@@ -46,34 +69,3 @@ def _encoded(field: Field, values: Tensor) -> Tensor:
         return values.float()
     # Unlike `one_hot` this reads no value, so that a step can be recorded on every device.
     return (values[:, None] == torch.arange(field.width, device=values.device)).float()
-
-
-class Unlabelled(nn.Module):
-    """A layer that leaves the code aside.
-
-    Args:
-        layer: what it runs.
-    """
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
-        """The layer's output."""
-        y: Tensor = self.layer(x)
-        return y
-
-
-class Head(nn.Module):
-    """The critic's last layer, with or without the label among its inputs."""
-
-    def __init__(self, features: int, labels: int, bias: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features + labels, 1, bias=bias)
-        self.labels = labels
-
-    def forward(self, features_BF: Tensor, code_BK: Tensor | None) -> Critique:
-        """One logit a sample."""
-        code = code_BK if self.labels else None
-        return Critique((linear(features_BF, self.linear.weight, self.linear.bias, code)[:, 0],))

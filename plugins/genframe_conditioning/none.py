@@ -7,7 +7,7 @@ from torch import nn
 from genframe.interfaces import BlockSpec, Condition
 from genframe.shapes import Problem
 from genframe.specs import NoSettings
-from genframe_conditioning.labels import Head
+from genframe_conditioning.heads import Head
 from genframe_kernels import block
 
 

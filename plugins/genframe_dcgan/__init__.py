@@ -33,6 +33,10 @@ class DCGANSettings:
         initialisation: ``normal`` is N(0, 0.02) for every weight; ``he`` is He et al.'s truncated normal, and Glorot's
             uniform for the last layer of each network.
         gain_deviation: BatchNorm's gains begin as N(1, gain_deviation).
+        critic_norm: whether the critic has BatchNorm; gradient penalties are meant for one without, which judges each
+            picture by itself.
+        spectral_norm: whether each of the critic's weights is divided by its largest singular value (Miyato et al.,
+            "Spectral normalization for generative adversarial networks", 2018).
 
     Raises:
         ConfigError: a number below what makes sense.
@@ -52,6 +56,8 @@ class DCGANSettings:
     pixels: Literal["symmetric", "unit"] = "symmetric"
     initialisation: Literal["normal", "he"] = "normal"
     gain_deviation: float = 0.02
+    critic_norm: bool = True
+    spectral_norm: bool = False
 
     def __post_init__(self) -> None:
         if self.width < 1:

@@ -14,6 +14,7 @@ from genframe_dcgan import DCGANSettings
 from genframe_dcgan.geometry import Size, default_depth, halvings, most_halvings
 from genframe_dcgan.initialisation import initialise
 from genframe_dcgan.networks import Critic, Generator
+from genframe_kernels import normalise_spectrum
 
 _SMALLEST = 8
 
@@ -41,6 +42,8 @@ class DCGAN:
         }
         for network in networks.values():
             initialise(network, self.settings)
+        if self.settings.spectral_norm:
+            normalise_spectrum(networks["critic"])
         return networks
 
     def _planned(self, colours: int, size: Size, channels: tuple[int, ...] | None) -> tuple[list[int], list[Size]]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from genframe.interfaces import BlockSpec, Condition, Conditioning, Critique
 from genframe_dcgan import DCGANSettings
 from genframe_dcgan.geometry import Size, doubling, halving
-from genframe_kernels import flatten
+from genframe_kernels import flatten, one_power_iteration
 
 
 class Generator(nn.Module):
@@ -106,7 +106,7 @@ class Critic(nn.Module):
                 operation="conv",
                 in_channels=channels[level],
                 out_channels=channels[level + 1],
-                norm=level > 0,
+                norm=settings.critic_norm and level > 0,
                 activation="leaky_relu",
                 **halving(sizes[level], settings.kernel, settings.padding),
             )
@@ -118,21 +118,29 @@ class Critic(nn.Module):
         features = channels[-1] * math.prod(sizes[-1])
         self.dense = nn.ModuleList()
         if settings.hidden:
-            spec = _spec(settings, "critic", operation="linear", in_channels=features, out_channels=settings.hidden)
+            spec = _spec(
+                settings,
+                "critic",
+                operation="linear",
+                in_channels=features,
+                out_channels=settings.hidden,
+                norm=settings.critic_norm,
+            )
             self.dense.append(conditioning.block(spec))
         self.head = conditioning.head(settings.hidden or features, bias=settings.bias != "none")
         self.pixels = settings.pixels
 
     def forward(self, images_BCHW: Tensor, condition: Condition) -> Critique:
         """One logit a picture for a plain head."""
-        code = self.encoder(condition)
-        x = images_BCHW if self.pixels == "symmetric" else (images_BCHW + 1.0) / 2.0
-        for layer in self.halvings:
-            x = layer(x, code)
-        x = flatten(x)
-        for layer in self.dense:
-            x = layer(x, code)
-        critique: Critique = self.head(x, code)
+        with one_power_iteration():
+            code = self.encoder(condition)
+            x = images_BCHW if self.pixels == "symmetric" else (images_BCHW + 1.0) / 2.0
+            for layer in self.halvings:
+                x = layer(x, code)
+            x = flatten(x)
+            for layer in self.dense:
+                x = layer(x, code)
+            critique: Critique = self.head(x, code)
         return critique
 
 

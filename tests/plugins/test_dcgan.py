@@ -258,6 +258,45 @@ def test_what_cannot_be_served_is_refused_in_a_sentence(of, settings, sentence):
         build(of, **settings)
 
 
+def test_a_critic_without_norm_has_none_and_judges_each_picture_by_itself():
+    critic = build(problem(1, 16, 16), width=8, hidden=16, critic_norm=False)["critic"]
+    assert not any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in critic.modules())
+    images = torch.rand(4, 1, 16, 16)
+    (together,), (alone,) = critic(images, {}).logits, critic(images[:1], {}).logits
+    torch.testing.assert_close(together[:1], alone)
+
+
+def test_spectral_normalisation_takes_every_weight_of_the_critic_to_a_largest_singular_value_of_one():
+    networks = build(problem(1, 16, 16, condition={"label": DIGIT}), width=8, hidden=16, spectral_norm=True)
+    critic, images, label = networks["critic"], torch.rand(4, 1, 16, 16), {"label": torch.arange(4)}
+    for _ in range(50):
+        critic(images, label)
+    weights = [m.weight for m in critic.eval().modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(weights) == 4
+    for weight in weights:
+        assert torch.linalg.matrix_norm(weight.flatten(1), 2).item() == pytest.approx(1.0, abs=0.02)
+    assert not any("parametrizations" in name for name in networks["generator"].state_dict())
+
+
+def test_a_normalised_weight_is_iterated_once_a_pass_and_penalties_of_the_gradient_reach_it():
+    of = problem(1, 16, 16)
+    torch.manual_seed(1)
+    critic = build(of, width=8, spectral_norm=True, critic_norm=False)["critic"]
+    parametrized = critic.halvings[1][0].parametrizations.weight
+    weight, v = parametrized.original.flatten(1), parametrized[0]._v.clone()
+    images = torch.rand(4, 1, 16, 16, requires_grad=True)
+    (logits,) = critic(images, {}).logits
+    torch.testing.assert_close(parametrized[0]._u, F.normalize(weight @ v, dim=0))
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    gradient.square().sum().backward()
+    assert all(
+        p.grad is not None and p.grad.isfinite().all() for name, p in critic.named_parameters() if "weight" in name
+    )
+    restored = build(of, width=8, spectral_norm=True, critic_norm=False)["critic"]
+    restored.load_state_dict(critic.state_dict())
+    assert torch.equal(restored.eval()(images, {}).logits[0], critic.eval()(images, {}).logits[0])
+
+
 def test_the_conditional_recipe_has_a_dense_layer_in_each_network_and_labels():
     (plain,), (conditional,) = dcgan_recipes(), cdcgan_recipes()
     assert (plain.name, conditional.name) == ("dcgan", "cdcgan")
