@@ -194,6 +194,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
 
     ```python
     import genframe
+    from genframe.errors import ConfigError
     from genframe.specs import ConditioningSpec
 
 
@@ -201,6 +202,8 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
         \"\"\"The label moves the critic's logit and nothing else.\"\"\"
 
         def __init__(self, settings, problem):
+            if len(problem.labels) != 1:
+                raise ConfigError(f"'logit-offset' carries one class, and the data has {', '.join(problem.labels)}")
             (self.name, self.field), = problem.labels.items()
 
         def encoder(self, role):
@@ -318,10 +321,10 @@ def genframe_objectives() -> Iterable[ObjectiveSpec]:
             pass
 
         def critic(self, real, fake):
-            return sum(f.mean() - r.mean() for r, f in zip(real.logits, fake.logits, strict=True))
+            return sum(f.float().mean() - r.float().mean() for r, f in zip(real.logits, fake.logits, strict=True))
 
         def generator(self, real, fake):
-            return -sum(f.mean() for f in fake.logits)
+            return -sum(f.float().mean() for f in fake.logits)
 
 
     @genframe.hookimpl
@@ -355,7 +358,7 @@ def genframe_regularizers() -> Iterable[RegularizerSpec]:
             self.weight = settings.weight
 
         def __call__(self, critic, real, fake, condition, rng):
-            return self.weight * sum(logits.square().mean() for logits in critic(real, condition).logits)
+            return self.weight * sum(logits.float().square().mean() for logits in critic(real, condition).logits)
 
 
     @genframe.hookimpl
@@ -462,7 +465,7 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
         def read(self, indices, *, epoch, seed):
             import torch
 
-            members = torch.tensor([self.members[i] for i in indices])
+            members = torch.tensor([self.members[i] for i in indices], dtype=torch.int64)
             images = torch.zeros(len(members), 1, 8, 8, dtype=torch.uint8)
             for image, member in zip(images[:, 0], members, strict=True):
                 (image if member % 2 == 0 else image.T)[member // 2 % 8] = 255

@@ -47,8 +47,12 @@ KEYS: Mapping[str, str] = {
     "regularizer": "regularizers",
     "augmentation": "augmentations",
     "metric": "metrics",
+    "observer": "observers",
     "stop_on_collapse": "observers",
 }
+
+#: Options that change the observers which everything else has led to, instead of setting a key.
+_WATCHING = frozenset({"observer", "stop_on_collapse"})
 
 #: The observer that ``stop_on_collapse`` is a setting of.
 _MONITOR = "health"
@@ -89,12 +93,28 @@ def _configured(registry: Registry, tree: Tree, options: Mapping[str, Any], sett
     rest = dict(tree)
     spec = registry.find("recipe", rest.pop("recipe")).spec
     assert isinstance(spec, RecipeSpec)
-    others = {key: value for key, value in options.items() if key != "stop_on_collapse"}
-    changes = [rest, *trees(others, registry), _together(settings)]
+    others = {key: value for key, value in options.items() if key not in _WATCHING}
+    single = _together(settings)
+    watching = {"observers": single.pop("observers")} if "observers" in single else {}
+    changes = [rest, *trees(others, registry), single]
+    if options.get("observer"):
+        changes.append(_watched(resolve(spec, changes, registry.find_spec), options["observer"]))
+    changes.append(watching)
     config = resolve(spec, changes, registry.find_spec)
     if not options.get("stop_on_collapse"):
         return config
     return resolve(spec, [*changes, _stopping(config)], registry.find_spec)
+
+
+def _watched(config: RunConfig, names: Sequence[str]) -> Tree:
+    """The observers of a configuration, and behind them those with these names that are not among them yet."""
+    if isinstance(names, str):
+        raise ConfigError(f"observer takes names, such as [{names!r}]; got {names!r}")
+    observers: list[Tree] = config.tree()["observers"]
+    for name in names:
+        if name.rpartition("/")[2] not in [each["name"].rpartition("/")[2] for each in observers]:
+            observers.append({"name": name})
+    return {"observers": observers}
 
 
 def _stopping(config: RunConfig) -> Tree:

@@ -23,7 +23,8 @@ API_VERSION = 1
 #: ``"package.module:attribute"``, imported when the part is built. In a notebook, the callable itself.
 Factory = str | Callable[..., Any]
 
-_NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+#: What users type.
+NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,12 @@ class NoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A part chosen by name, with the settings that differ from its defaults."""
+    """A part chosen by name.
+
+    Attributes:
+        name: of the part, or ``distribution/name`` where several plugins offer it.
+        settings: those that differ from its defaults.
+    """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +78,7 @@ class Spec:
     api: int = 1
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise ValueError(f"a {self.kind}'s name is lower case letters, digits, '-' and '.'; got {self.name!r}")
         if not isinstance(self.api, int) or self.api < 1:
             raise ValueError(f"the api of {self.kind} {self.name!r} is a version from 1 on; got {self.api!r}")
@@ -96,6 +102,8 @@ class PartSpec(Spec):
         super().__post_init__()
         if not is_dataclass(self.settings):
             raise ValueError(f"the settings of {self.kind} {self.name!r} are a dataclass; got {self.settings!r}")
+        if any(f.name == "name" for f in fields(self.settings)):
+            raise ValueError(f"a setting of {self.kind} {self.name!r} is called 'name', and that is the part's own key")
         bare = [f.name for f in fields(self.settings) if f.default is MISSING and f.default_factory is MISSING]
         if bare:
             raise ValueError(f"every setting of {self.kind} {self.name!r} has a default; {', '.join(bare)} has none")

@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("genframe.cli.evaluate:evaluate", "Measure a run with any metric"),
     "diff": ("genframe.cli.diff:diff", "Say where two runs part: settings, step, tensors"),
     "data": ("genframe.cli.data:data", "List datasets, look into one"),
-    "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show one part"),
+    "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show, check or write a part"),
     "kernels": ("genframe.cli.kernels:kernels", "Say which backend serves each layer, measure which is the fastest"),
     "doctor": ("genframe.cli.doctor:doctor", "Check torch, devices, Triton and every plugin"),
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genframe.cli.check import check
+from genframe.cli.new import new
 from genframe.cli.options import PLUGINS_DIR
 
 if TYPE_CHECKING:
@@ -20,7 +22,11 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON")
 
 @click.group(no_args_is_help=False)
 def plugins() -> None:
-    """List what is installed, show one part."""
+    """List what is installed, show, check or write a part."""
+
+
+plugins.add_command(new)
+plugins.add_command(check)
 
 
 @plugins.command("list")

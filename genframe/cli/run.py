@@ -40,6 +40,7 @@ from genframe.cli.options import PLUGINS_DIR
 @click.option("--metric", multiple=True, metavar="NAME", help="Measured at the end (repeatable)")
 @click.option("--evaluate-every", type=int, metavar="STEPS", help="Measure in the course of the run, too")
 @click.option("--keep-best", is_flag=True, default=None, help="Keep the checkpoint that the first metric found best")
+@click.option("--observer", multiple=True, metavar="NAME", help="Watches too, beside the recipe's own (repeatable)")
 @click.option(
     "--stop-on-collapse", is_flag=True, default=None, help="End the run where samples stop differing (exit 6)"
 )

@@ -6,6 +6,8 @@ run.json         status, versions, device, timings, final figures
 metrics.jsonl    one JSON object a logged step; no times in it, so that equal runs give equal bytes
 digests.jsonl    for each logged step a digest of every tensor; see `genframe.training.digests`
 health.jsonl     what the observer ``health`` has seen
+tensorboard/     the log of the observer ``tensorboard``
+tracked.json     how far the observer ``wandb`` has come
 timings.jsonl    what depends on the clock
 log.txt          what the run said
 samples/         pictures

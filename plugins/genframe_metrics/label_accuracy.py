@@ -71,7 +71,9 @@ class PixelSVM:
     def __init__(self, pixels: Tensor, labels: Tensor) -> None:
         self._known = pixels.double()
         self._gamma = 1.0 / (pixels.shape[1] * max(float(self._known.var(correction=0)), 1e-12))
-        self._svc = SVC(kernel="precomputed", C=10.0).fit(self._kernel(pixels).numpy(), labels.numpy())
+        # Without a seed, scikit-learn draws one from numpy's global generator, and then has no use for it.
+        svc = SVC(kernel="precomputed", C=10.0, random_state=0)
+        self._svc = svc.fit(self._kernel(pixels).numpy(), labels.numpy())
 
     def predict(self, pixels: Tensor) -> Tensor:
         """``int64 (N,)``."""

@@ -39,6 +39,15 @@ def test_the_wheel_says_that_it_is_typed_and_carries_the_licence(wheel: Path) ->
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_carries_every_template_of_new_plugins(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("genframe/scaffold/templates/")}
+    templates = ROOT / "genframe" / "scaffold" / "templates"
+    written = {path.relative_to(ROOT).as_posix() for path in templates.rglob("*") if path.is_file()}
+    assert "genframe/scaffold/templates/package/.gitignore.tmpl" in packed
+    assert packed == written
+
+
 def test_every_first_party_plugin_is_an_entry_point() -> None:
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["genframe"]
     assert set(points.values()) == {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
