@@ -13,6 +13,7 @@ from genframe.loading import LoadedGenerator, load_generator
 from genframe.planning import plan
 from genframe.registry import load_registry, register
 from genframe.run import Run, run
+from genframe.sampling_noise import with_noise
 
 __all__ = ["load", "register", "train"]
 
@@ -73,6 +74,9 @@ def load(
     batch_statistics: bool = False,
     device: str = "cpu",
     compiled: bool = False,
+    noise: str | None = None,
+    truncation: float | None = None,
+    settings: Mapping[str, Any] | None = None,
     plugins_dir: str | Path | None = None,
 ) -> LoadedGenerator:
     """The generator of a run directory or of one checkpoint.
@@ -84,17 +88,27 @@ def load(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; samples come back to the CPU.
         compiled: for drawing many on a GPU: norms folded, weights packed, one CUDA graph; then changes of the networks'
             weights and hooks on them do not show in samples.
+        noise: another law of z than the training's, by name; ``fitted`` is made for the run. A warning says where it is
+            not near that of the training.
+        truncation: leave out the z with numbers beyond this, where the law can be truncated.
+        settings: what ``--set`` takes: ``{"noise.keep": 0.1}``.
         plugins_dir: a folder whose ``*.py`` files are plugins.
 
     Raises:
         CheckpointError: nothing complete and undamaged lies there.
-        ConfigError: there is no such device.
+        ConfigError: there is no such device, or the law does not fit the run.
     """
-    return load_generator(
+    registry = load_registry([Path(plugins_dir)] if plugins_dir else [])
+    generator = load_generator(
         Path(path),
-        load_registry([Path(plugins_dir)] if plugins_dir else []),
+        registry,
         average=average,
         batch_statistics=batch_statistics,
         device=device,
         compiled=compiled,
     )
+    changes = [tree_of(key, value) for key, value in (settings or {}).items()]
+    generator, warning = with_noise(generator, registry, noise=noise, settings=changes, truncation=truncation)
+    if warning:
+        warnings.warn(warning, stacklevel=2)
+    return generator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class LoadedGenerator:
         step: after how many steps it was saved.
         digest: SHA-256 of its networks.
         path: the checkpoint.
+        law: the law of z where it is not that of the training, in the words that ask for it: ``noise``, ``noise.dim``
+            and so on, ``truncation``.
     """
 
     config: RunConfig
@@ -48,11 +50,13 @@ class LoadedGenerator:
     step: int
     digest: str
     path: Path
+    law: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """One line that says what this is."""
-        return run_title(self.config, self.step)
+        law = [f"{key} {self.law[key]}" for key in ("noise", "truncation") if key in self.law]
+        return ", ".join([run_title(self.config, self.step), *law])
 
     def sample(
         self,

@@ -1,6 +1,7 @@
 """Samples as files: one labelled sheet, an ``.npz``, or a folder of single pictures.
 
-Each file says how to make it again: seed, index, class, and the digest of the networks.
+Each file says how to make it again: seed, index, class, the digest of the networks, and the law of z where it is not
+that of the training.
 """
 
 from __future__ import annotations
@@ -138,4 +139,5 @@ def _info(generator: LoadedGenerator) -> dict[str, str]:
         "recipe": generator.config.recipe,
         "step": str(generator.step),
         "checkpoint": generator.digest,
+        **generator.law,
     }

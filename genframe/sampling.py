@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from genframe.analysis.placing import device_of, placed
 from genframe.config import RunConfig
 from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.memory import refuse_too_large
 from genframe.randomness import derive_key
-from genframe.shapes import PIXEL_KINDS, Problem
+from genframe.shapes import Problem
 
 #: How many samples are computed together, aligned to multiples of it.
 CHUNK = 64
@@ -65,22 +66,21 @@ def draw(
         seed: of the noise.
         condition_at: the condition of each index, on the CPU.
     """
-    device = next(
-        (p.device for network in trained.networks.values() for p in network.parameters()), torch.device("cpu")
-    )
+    device = device_of(trained.networks)
     key = derive_key(seed, "sample")
     for start in range(first - first % CHUNK, first + count, CHUNK):
         indices = torch.arange(start, start + CHUNK)
         condition = condition_at(indices)
         noise = trained.noise.draw(indices.to(device), key) if trained.noise else None
         with torch.inference_mode():
-            output = trained.generator(noise, _on(condition, device, trained.problem)).float().cpu()
+            output = trained.generator(noise, placed(condition, device, trained.problem)).float().cpu()
         kept = slice(max(first - start, 0), min(first + count - start, CHUNK))
         yield Samples(
             output=output[kept].clone(),
             condition={name: values[kept] for name, values in condition.items()},
             first=start + (kept.start or 0),
             seed=seed,
+            noise=None if noise is None else noise[kept].cpu(),
         )
 
 
@@ -101,6 +101,7 @@ def gathered(chunks: Iterator[Samples]) -> Samples:
         condition={name: torch.cat([part.condition[name] for part in parts]) for name in parts[0].condition},
         first=parts[0].first,
         seed=parts[0].seed,
+        noise=None if parts[0].noise is None else torch.cat([p.noise for p in parts if p.noise is not None]),
     )
 
 
@@ -147,14 +148,3 @@ class View:
 def run_title(config: RunConfig, step: int) -> str:
     """``cdcgan on digits, step 1,500``."""
     return f"{config.recipe} on {config.data_name}, step {step:,}"
-
-
-def _on(condition: Condition, device: torch.device, problem: Problem) -> Condition:
-    """The condition on the device, pixels as the networks take them."""
-
-    def placed(name: str, values: Tensor) -> Tensor:
-        values = values.to(device)
-        is_pixels = problem.condition[name].kind in PIXEL_KINDS
-        return values.float() / 127.5 - 1.0 if is_pixels else values
-
-    return {name: placed(name, values) for name, values in condition.items()}
