@@ -12,7 +12,7 @@ import tomli_w
 
 import genframe
 from genframe.cli.run import run as run_command
-from genframe.config import resolve
+from genframe.config import leaves, resolve
 from genframe.registry import load_registry
 
 RECIPES = ("cdcgan", "dcgan")
@@ -228,9 +228,10 @@ def test_mutated_assignments_run_or_end_in_a_sentence(judged, figure, trees, cou
         "metrics.9",
     )
     for _ in range(count(100, 1000)):
-        keys = keys_of(chance.choice(trees))
-        key = chance.choice(odd) if chance.random() < 0.1 else spelt(chance.choice(keys), chance)
-        value = chance.choice(WORDS) if chance.random() < 0.5 else toml(chance.choice(VALUES))
+        settings = leaves(chance.choice(trees))
+        known = chance.choice(list(settings))
+        key = chance.choice(odd) if chance.random() < 0.1 else spelt(known, chance)
+        value = chance.choice([chance.choice(WORDS), toml(chance.choice(VALUES)), toml(settings[known])])
         setting = chance.choice([f"{key}={value}"] * 9 + [key])
         codes[judged("run", "--plugin", chance.choice(RECIPES), "--dry-run", "--set", setting)] += 1
     check_progress(figure, codes)

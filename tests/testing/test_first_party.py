@@ -71,6 +71,6 @@ def test_a_distribution_of_another_fails_no_check(use_external):
 )
 def test_datasets_of_pairs_and_of_films_fail_no_check(plugin, part, tmp_path):
     source = Path(__file__).parents[1] / "external" / "tiny" / f"{plugin}.py"
-    (tmp_path / source.name).write_text(source.read_text())
+    (tmp_path / f"alone_{plugin}.py").write_text(source.read_text())  # other tests may have imported it by its own name
     found = [each for each in checks(f"dataset/{part}", plugins_dirs=[tmp_path]) if each.name != "registration"]
     assert failures([each() for each in found]) == []
