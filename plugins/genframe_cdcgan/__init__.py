@@ -10,7 +10,7 @@ from genframe.specs import Choice, RecipeSpec
 
 @genframe.hookimpl
 def genframe_recipes() -> Iterable[RecipeSpec]:
-    """DCGAN's networks with a dense layer each, and the label concatenated to the input of every layer."""
+    """DCGAN's networks with a dense layer each: as the paper's code has labels and losses, and by what came later."""
     yield RecipeSpec(
         name="cdcgan",
         summary="Conditional DCGAN: pictures of a chosen class",
@@ -21,6 +21,22 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         slots={
             "noise": Choice(name="uniform", settings={"dim": 100}),
             "objective": Choice(name="non-saturating"),
+        },
+        training={"steps": 2000, "sample_every": 1000, "checkpoint_every": 1000},
+        metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
+        observers=(Choice(name="health"),),
+    )
+    yield RecipeSpec(
+        name="cdcgan-modern",
+        summary="The same by relativistic pairing, R1 and R2, with a projecting critic",
+        algorithm=Choice(name="adversarial", settings={"learning_rate": 2e-3}),
+        architecture=Choice(name="dcgan", settings={"width": 16, "hidden": 256}),
+        conditioning=Choice(name="projection", settings={"generator": "concat"}),
+        data=Choice(name="digits"),
+        slots={
+            "noise": Choice(name="gaussian", settings={"dim": 100}),
+            "objective": Choice(name="relativistic"),
+            "regularizers": (Choice(name="r1"), Choice(name="r2")),
         },
         training={"steps": 2000, "sample_every": 1000, "checkpoint_every": 1000},
         metrics=(Choice(name="nn1"), Choice(name="label-accuracy")),
