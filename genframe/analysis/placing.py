@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ from genframe.shapes import PIXEL_KINDS, Problem
 
 
 def device_of(networks: Mapping[str, nn.Module]) -> torch.device:
-    """Where the networks are; the CPU where none has a parameter."""
-    parameters = (parameter for network in networks.values() for parameter in network.parameters())
-    return next((parameter.device for parameter in parameters), torch.device("cpu"))
+    """Where the networks are; the CPU where none has a parameter or a buffer."""
+    tensors = (each for network in networks.values() for each in chain(network.parameters(), network.buffers()))
+    return next((each.device for each in tensors), torch.device("cpu"))
 
 
 def placed(condition: Condition, device: torch.device, problem: Problem) -> Condition:

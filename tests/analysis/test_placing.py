@@ -30,6 +30,7 @@ def test_pixels_become_numbers_from_minus_one_to_one_and_labels_stay_as_they_are
     assert placed(condition, torch.device("meta"), problem)["label"].device.type == "meta"
 
 
-def test_networks_are_where_their_parameters_are():
+def test_networks_are_where_their_parameters_or_buffers_are():
+    assert device_of({"a": nn.BatchNorm1d(2, affine=False, device="meta")}).type == "meta"
     assert device_of({"a": nn.Tanh(), "b": nn.Linear(2, 2, device="meta")}).type == "meta"
     assert device_of({"a": nn.Tanh()}).type == "cpu"
