@@ -58,6 +58,7 @@ HELPERS = (
     "genframe.randomness",
     "genframe.pictures",
     "genframe.analysis.neighbours",
+    "genframe.analysis.closeness",
     "genframe.analysis.placing",
     "genframe.analysis.strata",
     "genframe.memory",

@@ -42,7 +42,7 @@ class Dataset(Protocol):
         """The training or the held-out part. The division is fixed (it never depends on ``--seed``) and stratified."""
 
     def read(self, indices: Sequence[int], *, epoch: int, seed: int) -> Batch:
-        """A batch. A pure function of its arguments, random augmentation included.
+        """A batch, which may be empty. A pure function of its arguments, random augmentation included.
 
         Pixels are ``uint8``, classes ``int64``, everything else ``float32``.
         """
@@ -245,7 +245,7 @@ class Objective(Protocol):
 
 
 class Regularizer(Protocol):
-    """A penalty added to the critic's loss."""
+    """A penalty added to the critic's loss; `real` and `fake` are float32 of one shape, and so is what it returns."""
 
     def __call__(
         self, critic: Critic, real: Tensor, fake: Tensor, condition: Condition, rng: torch.Generator
@@ -262,7 +262,7 @@ class Regularizer(Protocol):
 
 
 class Augmentation(Protocol):
-    """A differentiable change applied to real and generated samples alike before the critic sees them."""
+    """A differentiable change of real and generated samples alike, float32, before the critic sees them."""
 
     def __call__(self, samples: Tensor, rng: torch.Generator) -> Tensor:
         """The changed samples, of the same shape; everything random comes from `rng`, on the device."""

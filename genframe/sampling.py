@@ -90,7 +90,8 @@ def refuse_too_many(count: int, problem: Problem) -> None:
     Raises:
         ConfigError: so many do not.
     """
-    refuse_too_large(4 * count * math.prod(problem.output.shape), f"{count:,} samples at once", "ask for fewer")
+    numbers = math.prod(problem.output.shape) + math.prod(problem.noise_shape or (0,))
+    refuse_too_large(4 * count * numbers, f"{count:,} samples at once", "ask for fewer")
 
 
 def gathered(chunks: Iterator[Samples]) -> Samples:

@@ -11,7 +11,7 @@ from genframe.analysis.placing import device_of
 from genframe.build import Builder, build_part
 from genframe.config import Tree
 from genframe.errors import ConfigError
-from genframe.interfaces import Fitted, NoiseSampler, Truncatable
+from genframe.interfaces import Fitted, NoiseSampler, Stateful, Truncatable
 from genframe.loading import LoadedGenerator
 from genframe.randomness import derive_key
 from genframe.registry import Registry
@@ -54,6 +54,8 @@ def with_noise(
     is_own = not settings and (noise is None or _are_one(registry, noise, own.name))
     choice = own if is_own else _chosen(generator, registry, own, noise, settings)
     law = training if is_own else _built(generator, registry, choice)
+    if law is not training and isinstance(training, Stateful) and _are_one(registry, choice.name, own.name):
+        cast(Stateful, law).load_state(training.state())
     if truncation is not None:
         law = _truncated(law, f"noise '{choice.name}'" if noise else f"this run's noise '{choice.name}'", truncation)
     changed = dataclasses.replace(
@@ -68,10 +70,7 @@ def _chosen(
     generator: LoadedGenerator, registry: Registry, own: Choice, noise: str | None, settings: Sequence[Tree]
 ) -> Choice:
     """The law that was asked for, with all its settings."""
-    change = _change(settings)
-    name = change.pop("name", noise or own.name)
-    if not isinstance(name, str):
-        raise ConfigError(f"noise.name is a name; got {name!r}")
+    change, name = _change(settings), noise or own.name
     raw = {**own.settings, **change} if _are_one(registry, name, own.name) else change
     settings_class = registry.find_spec("noise", name).settings
     shape = generator.trained.problem.noise_shape
@@ -90,10 +89,11 @@ def _are_one(registry: Registry, name: str, other: str) -> bool:
 def _change(settings: Sequence[Tree]) -> dict[str, Any]:
     change: dict[str, Any] = {}
     for key, value in (pair for tree in settings for pair in tree.items()):
-        table = {"name": value} if isinstance(value, str) else value
-        if key != "noise" or not isinstance(table, Mapping):
+        if key != "noise" or not isinstance(value, Mapping):
             raise ConfigError(f"what is sampled has settings of its noise alone, --set noise.KEY=VALUE; got '{key}'")
-        change |= table
+        if "name" in value:
+            raise ConfigError("noise.name is no setting: name the law by --noise")
+        change |= value
     return change
 
 

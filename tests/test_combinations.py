@@ -84,12 +84,23 @@ CHOICES = {
 }
 
 
-def losses_of(architecture: str, conditioning: str, objective: str, regularizer: str, noise: str, labels: str):
+def losses_of(
+    architecture: str,
+    conditioning: str,
+    objective: str,
+    regularizer: str,
+    noise: str,
+    labels: str,
+    augmentation: str = "",
+    precision: str = "float32",
+):
     """Two steps of such a run."""
     data = DatasetSpec(name="pictures", summary="Random pictures", factory=lambda settings: Pictures(labels))
     genframe.register(data)
     options = {"data": "pictures", "architecture": architecture, "conditioning": conditioning, "objective": objective}
-    options |= {"noise": noise, "noise_dim": 5, "regularizer": (regularizer,) if regularizer else (), "batch_size": 8}
+    options |= {"noise": noise, "noise_dim": 5, "batch_size": 8, "precision": precision}
+    options |= {"regularizer": (regularizer,) if regularizer else ()}
+    options |= {"augmentation": (augmentation,) if augmentation else ()}
     small = [tree_of(f"architecture.{key}", value) for key, value in SMALL[architecture].items()]
     settings = [*small, tree_of("metrics", []), tree_of("observers", [])]
     registry = load_registry()
@@ -116,6 +127,17 @@ def test_every_pair_of_choices_composes_or_is_refused_in_a_sentence():
     assert len(pairs) == sum(len(a) * len(b) for a, b in itertools.combinations(CHOICES.values(), 2))
     for each in combinations:
         compose(**each)
+
+
+@pytest.mark.parametrize("augmentation", offered("augmentation"))
+@pytest.mark.parametrize("regularizer", CHOICES["regularizer"])
+def test_penalties_and_augmentations_compose_in_low_precision(regularizer, augmentation):
+    parts = {"conditioning": "projection", "objective": "hinge", "noise": "gaussian", "labels": "class"}
+    for architecture in ("dcgan", "residual"):
+        losses = losses_of(
+            architecture, **parts, regularizer=regularizer, augmentation=augmentation, precision="bfloat16"
+        )
+        assert torch.tensor(losses).isfinite().all()
 
 
 def test_every_architecture_of_these_roles_takes_part():

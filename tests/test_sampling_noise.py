@@ -18,6 +18,7 @@ from genframe.randomness import normal
 from genframe.registry import load_registry
 from genframe.sampling_noise import with_noise
 from genframe.specs import NoiseSpec
+from genframe_noise.laws import Gaussian
 
 TINY = Path(__file__).parent / "external" / "tiny"
 
@@ -113,8 +114,18 @@ def test_settings_of_the_runs_own_law_go_over_its_own(cli: Any, runs: dict[str, 
         "high": "0.5",
     }
     assert "noise 'uniform' lies nearer to the origin" in said
-    named = sampled(cli, runs["uniform"], "--set", "noise.name=gaussian", "--set", "noise.dim=6")[0]
-    assert np.array_equal(named, sampled(cli, runs["uniform"], "--noise", "genframe/gaussian")[0])
+
+
+def test_settings_keep_what_the_runs_own_law_has_learnt(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = load_registry()
+    monkeypatch.setattr(Gaussian, "state", lambda self: {"scale": torch.tensor(self.scale)}, raising=False)
+    monkeypatch.setattr(Gaussian, "load_state", lambda self, state: setattr(self, "scale", 5.0), raising=False)
+    monkeypatch.setattr(Gaussian, "scale", 5.0, raising=False)
+    loaded = load_generator(runs["gaussian"], registry)
+    monkeypatch.setattr(Gaussian, "scale", 1.0, raising=False)  # what a new one begins with
+    generator, _ = with_noise(loaded, registry, settings=[{"noise": {"dim": 6}}])
+    assert generator.trained.noise is not loaded.trained.noise
+    assert generator.trained.noise.scale == 5.0
 
 
 def test_the_runs_own_law_by_name_is_the_one_that_was_loaded(runs: dict[str, Path]) -> None:
@@ -191,7 +202,7 @@ def test_a_strangers_law_is_taken_by_name(cli: Any, runs: dict[str, Path]) -> No
         ("gaussian", ["--noise", "fitted", "--set", "noise.samples=9"], 2, ["kept 3 of 9 samples", "too few"]),
         ("gaussian", ["--set", "architecture.width=8"], 2, ["noise.KEY=VALUE", "'architecture'"]),
         ("gaussian", ["--set", "noise=3"], 2, ["noise.KEY=VALUE"]),
-        ("gaussian", ["--set", "noise.name=3"], 2, ["noise.name", "3"]),
+        ("gaussian", ["--set", "noise.name=uniform"], 2, ["noise.name is no setting", "--noise"]),
         ("gaussian", ["--set", "noise"], 2, ["key.path=value"]),
     ],
 )

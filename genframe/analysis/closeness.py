@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from scipy.stats import chi
 from torch import Tensor
 
 from genframe.interfaces import NoiseSampler
@@ -18,6 +20,9 @@ from genframe.randomness import derive_key
 #: Laws are near whose numbers differ by at most a tenth of a deviation, and whose lengths by at most one: a normal z's
 #: own length varies by 0.7 of them.
 NUMBERS_LIMIT, LENGTH_LIMIT = 0.1, 1.0
+
+#: Of a standard normal law, lengths differ by less than this from the chi law's, however few z are compared.
+NORMAL_LENGTH_LIMIT = 0.2
 
 #: So many z of each law are compared, and fewer where they have more than 256 numbers.
 _COUNT, _MOST_NUMBERS = 4096, 2**20
@@ -52,6 +57,21 @@ def difference(law: NoiseSampler, training: NoiseSampler, device: torch.device) 
         f"has z as long as the training's and of other numbers (by {numbers:.2g} of their deviation): the generator "
         "was hardly trained on such z, and samples may be worse"
     )
+
+
+def is_standard_normal(law: NoiseSampler) -> bool:
+    """Whether the numbers of z, all coordinates together, and the length of z are distributed as N(0, 1) has them.
+
+    By Kolmogorov and Smirnov's distance of 65,536 numbers, which chance leaves below 0.01, and by `difference`'s limit
+    for lengths.
+    """
+    size = math.prod(law.shape)
+    noise_NZ = law.draw(torch.arange(math.ceil(65_536 / size)), derive_key(0, "closeness")).flatten(1).double()
+    values = noise_NZ.flatten().sort().values
+    expected = (torch.arange(len(values)) + 0.5) / len(values)
+    lengths = chi.ppf((np.arange(len(noise_NZ)) + 0.5) / len(noise_NZ), size)
+    length = wasserstein(noise_NZ.norm(dim=1), torch.from_numpy(lengths))
+    return bool((torch.special.ndtr(values) - expected).abs().max() <= 0.01) and length <= NORMAL_LENGTH_LIMIT
 
 
 def wasserstein(values_N: Tensor, others_N: Tensor) -> float:

@@ -18,7 +18,7 @@ from genframe_kernels.functional import Norm, conv_block, conv_transpose_block
 from genframe_kernels.inference import compile_inference
 from genframe_kernels.recompute import recompute_activations
 from genframe_kernels.reference import conv, conv_transpose, flatten, linear
-from genframe_kernels.spectral import normalise_spectrum, one_power_iteration, unnormalised
+from genframe_kernels.spectral import initialise_weight, normalise_spectrum, one_power_iteration
 
 __all__ = [
     "Block",
@@ -40,12 +40,12 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_block",
     "flatten",
+    "initialise_weight",
     "linear",
     "normalise_spectrum",
     "one_power_iteration",
     "recompute_activations",
     "register_backend",
     "set_backend",
-    "unnormalised",
     "use_backend",
 ]

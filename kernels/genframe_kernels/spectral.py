@@ -5,6 +5,7 @@ Miyato et al., "Spectral normalization for generative adversarial networks", 201
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import cast
 
@@ -14,10 +15,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 def normalise_spectrum(network: nn.Module) -> None:
-    """Normalises the weight of every linear layer and every (transposed) convolution, biases and norms aside.
+    """Normalises the weight of every linear layer and every (transposed) convolution; biases and norms stay.
 
     Each use of a weight in training improves the estimate by one power iteration: a network's forward is to run
-    within `one_power_iteration`.
+    within `one_power_iteration`. The estimates are buffers, of which a running average would be none.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -29,8 +30,11 @@ def one_power_iteration() -> AbstractContextManager[None]:
     return cast(AbstractContextManager[None], parametrize.cached())
 
 
-def unnormalised(layer: nn.Linear) -> Tensor:
-    """The weight itself, which a normalisation divides; for initial values."""
-    if parametrize.is_parametrized(layer, "weight"):
-        return cast(Tensor, layer.parametrizations["weight"].original)  # type: ignore[index,union-attr]
-    return layer.weight
+def initialise_weight(layer: nn.Linear, initialise: Callable[[Tensor], object]) -> None:
+    """Gives a layer's weight other initial values; one that is normalised is estimated anew."""
+    normalised = parametrize.is_parametrized(layer, "weight")
+    if normalised:
+        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
+    initialise(layer.weight)
+    if normalised:
+        spectral_norm(layer)

@@ -95,8 +95,9 @@ class Adversarial:
     def _generated(self, networks: Mapping[str, nn.Module], batch: Batch, step: Step, place: str) -> Tensor:
         key = step.key("noise/0" if self._settings.same_noise else f"noise/{place}")
         noise = self._noise.draw(step.indices, key) if self._noise else None
-        output: Tensor = networks["generator"](noise, self._divided(batch)[1])
-        return output
+        real, condition = self._divided(batch)
+        output: Tensor = networks["generator"](noise, condition)
+        return output.to(real.dtype)  # autocast computes in bfloat16, and what judges both takes them alike
 
     def _update_critic(
         self, networks: Mapping[str, nn.Module], batch: Batch, fake: Tensor, step: Step, place: str

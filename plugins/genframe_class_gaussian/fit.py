@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from genframe.analysis.closeness import is_standard_normal
 from genframe.errors import ConfigError
 from genframe.interfaces import Batch, Generator, NoiseSampler, Step
 from genframe.shapes import LABEL_KINDS, Field, Problem
@@ -36,7 +36,11 @@ class ClassGaussian:
                 f"algorithm 'class-gaussian' fits one field, for each class of another if there is one, and got {given}"
                 ": give such data, or take --conditioning none to leave labels out"
             )
-        _check_law(self._noise)
+        if not is_standard_normal(self._noise):
+            raise ConfigError(
+                "algorithm 'class-gaussian' draws from Gaussians, and the noise is not standard normal: "
+                "take --noise gaussian"
+            )
         self._output = outputs[0]
         return Problem(output=fields[outputs[0]], condition=condition, noise_shape=self._noise.shape)
 
@@ -53,15 +57,3 @@ class ClassGaussian:
     def generator(self, networks: Mapping[str, nn.Module]) -> Generator:
         """The density draws samples itself."""
         return cast(Generator, networks["density"])
-
-
-def _check_law(noise: NoiseSampler) -> None:
-    """Compares 65,536 numbers with N(0, 1) by Kolmogorov and Smirnov's distance, which chance leaves below 0.01."""
-    draws = math.ceil(65_536 / math.prod(noise.shape))
-    values = noise.draw(torch.arange(draws), 0).double().flatten().sort().values
-    expected = (torch.arange(len(values)) + 0.5) / len(values)
-    if (torch.special.ndtr(values) - expected).abs().max() > 0.01:
-        raise ConfigError(
-            "algorithm 'class-gaussian' draws from Gaussians, and the noise is not standard normal: "
-            "take --noise gaussian"
-        )

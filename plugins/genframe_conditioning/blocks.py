@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from genframe.interfaces import BlockSpec
 from genframe_conditioning import Way
-from genframe_kernels import activation_layers, block, unnormalised
+from genframe_kernels import activation_layers, block, initialise_weight
 
 
 class Unlabelled(nn.Module):
@@ -31,8 +31,9 @@ class Unlabelled(nn.Module):
 class ConditionalNormBlock(nn.Module):
     """``activation(gain(code) * norm(operation(x)) + shift(code))``, with a gain and a shift for each channel.
 
-    Dumoulin, Shlens and Kudlur, "A learned representation for artistic style", 2017, section 2.2. Gain and shift are
-    linear in the code: each class has its own, those of several labels add up, values scale them.
+    De Vries et al., "Modulating early visual processing by language", 2017, section 3; of instance norms, Dumoulin et
+    al., "A learned representation for artistic style", 2017. Gain and shift are linear in the code: each class has its
+    own, those of several labels add up, values scale them.
 
     Args:
         spec: of the block; it has a BatchNorm.
@@ -55,7 +56,7 @@ class ConditionalNormBlock(nn.Module):
     def reset_parameters(self) -> None:
         """A gain of one and a shift of zero, whatever the label."""
         for layer, value in ((self.gain, 1.0), (self.shift, 0.0)):
-            nn.init.zeros_(unnormalised(layer))
+            initialise_weight(layer, nn.init.zeros_)
             nn.init.constant_(layer.bias, value)
 
     def forward(self, x: Tensor, code_BK: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from genframe.interfaces import Critique
 from genframe.shapes import Field, FieldKind
-from genframe_kernels import linear, unnormalised
+from genframe_kernels import initialise_weight, linear
 
 
 class Head(nn.Module):
@@ -47,7 +47,8 @@ class ProjectionHead(nn.Module):
 
     def reset_parameters(self) -> None:
         """An embedding of length one a class, on average, so that it neither drowns nor is drowned at first."""
-        nn.init.normal_(unnormalised(self.embedding), std=self.embedding.out_features**-0.5)
+        deviation = self.embedding.out_features**-0.5
+        initialise_weight(self.embedding, lambda weight: nn.init.normal_(weight, std=deviation))
 
     def forward(self, features_BF: Tensor, code_BK: Tensor) -> Critique:
         """One logit a sample."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from genframe.errors import ConfigError
 from genframe.interfaces import Condition
 from genframe.shapes import Field, Problem
-from genframe_kernels import unnormalised
+from genframe_kernels import initialise_weight
 
 
 class LabelRow(nn.Module):
@@ -56,7 +56,7 @@ class LabelEmbedding(nn.Module):
 
     def reset_parameters(self) -> None:
         """Standard normal rows, as an ``nn.Embedding`` begins."""
-        nn.init.normal_(unnormalised(self.table))
+        initialise_weight(self.table, nn.init.normal_)
 
     def forward(self, condition: Condition) -> Tensor:
         """The code of each sample."""

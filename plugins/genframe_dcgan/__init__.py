@@ -36,7 +36,8 @@ class DCGANSettings:
         critic_norm: whether the critic has BatchNorm; gradient penalties are meant for one without, which judges each
             picture by itself.
         spectral_norm: whether each of the critic's weights is divided by its largest singular value (Miyato et al.,
-            "Spectral normalization for generative adversarial networks", 2018).
+            "Spectral normalization for generative adversarial networks", 2018). BatchNorm's gains are not: without
+            `critic_norm` the slope is bounded.
 
     Raises:
         ConfigError: a number below what makes sense.
@@ -70,10 +71,10 @@ class DCGANSettings:
             raise ConfigError(f"architecture 'dcgan' got kernel = {self.kernel} and needs at least 2; the default is 4")
         if self.hidden < 0:
             raise ConfigError(f"architecture 'dcgan' got hidden = {self.hidden}; 0 is no dense layer")
-        if self.eps <= 0 or self.gain_deviation < 0:
+        if not 0 < self.eps <= 1 or not 0 <= self.gain_deviation <= 1:
             raise ConfigError(
                 f"architecture 'dcgan' got eps = {self.eps} and gain_deviation = {self.gain_deviation}; the one is "
-                "above 0, the other at least 0"
+                "above 0, the other at least 0, and both are at most 1"
             )
         for name in ("generator_channels", "critic_channels"):
             self._check_channels(name, getattr(self, name))

@@ -40,7 +40,7 @@ class UniformSettings(NoiseSettings):
         low, high: the range [low, high); the DCGAN paper's is [-1, 1), the first GAN papers' [0, 1).
 
     Raises:
-        ConfigError: the range is empty.
+        ConfigError: the range is empty, or reaches beyond 1e6.
     """
 
     low: float = -1.0
@@ -48,8 +48,11 @@ class UniformSettings(NoiseSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.low < self.high:
-            raise ConfigError(f"noise 'uniform' got the range [{self.low}, {self.high}); low must be below high")
+        if not -LARGEST <= self.low < self.high <= LARGEST:
+            raise ConfigError(
+                f"noise 'uniform' got the range [{self.low}, {self.high}); low must be below high, and both within "
+                f"{LARGEST:g} of 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class TruncatedSettings(NoiseSettings):
 
     Attributes:
         bound: no coordinate is beyond it. Of standard normal numbers, 95% are within 2, 68% within 1. Smaller bounds
-            give samples that are more alike and more typical. Also called psi.
+            give samples that are more alike and more typical.
 
     Raises:
         ConfigError: no bound from 1e-6 to 1e6.

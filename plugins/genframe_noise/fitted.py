@@ -91,16 +91,19 @@ class _Gaussians:
         self.training = training
         self._bounds_K = torch.from_numpy(mixture.weights_.cumsum()).float()
         self._means_KZ = torch.from_numpy(mixture.means_).float()
-        self._factors_KZZ = torch.linalg.cholesky(_covariances(mixture)).float()
+        self._factors = _factors(mixture).float()
 
     def draw(self, indices: Tensor, key: int | Tensor) -> Tensor:
         device, size = indices.device, math.prod(self.training.shape)
         chosen_N = torch.searchsorted(self._bounds_K.to(device), component_numbers(indices, key), right=True)
         chosen_N = chosen_N.clamp(max=len(self._bounds_K) - 1)  # the last bound may fall short of 1 by rounding
-        noise_NZ, factors_KZZ = self._means_KZ.to(device)[chosen_N], self._factors_KZZ.to(device)
+        noise_NZ, factors = self._means_KZ.to(device)[chosen_N], self._factors.to(device)
         normal_NZ = normal(indices, (size,), key)
-        for place in range(size):  # no matrix product, in which a sample's last bit depends on how many there are
-            noise_NZ = noise_NZ + factors_KZZ[chosen_N, :, place] * normal_NZ[:, place : place + 1]
+        if factors.dim() == 2:
+            noise_NZ = noise_NZ + factors[chosen_N] * normal_NZ
+        else:
+            for place in range(size):  # no matrix product, in which a sample's last bit depends on how many there are
+                noise_NZ = noise_NZ + factors[chosen_N, :, place] * normal_NZ[:, place : place + 1]
         return self.training.project(noise_NZ.reshape(-1, *self.training.shape))
 
 
@@ -180,11 +183,11 @@ def _mixture(noise_NZ: Tensor, settings: FittedSettings) -> GaussianMixture:
         return mixture.fit(noise_NZ.double().numpy())
 
 
-def _covariances(mixture: GaussianMixture) -> Tensor:
-    """``float64 (K, Z, Z)``, whatever the shape in which scikit-learn keeps them."""
-    values, (components, size) = torch.from_numpy(mixture.covariances_), mixture.means_.shape
-    if mixture.covariance_type == "diag":
-        return values.diag_embed()
-    if mixture.covariance_type == "spherical":
-        return values[:, None].expand(components, size).diag_embed()
-    return values.expand(components, size, size)
+def _factors(mixture: GaussianMixture) -> Tensor:
+    """``float64``: of matrices, their Cholesky factors ``(K, Z, Z)``; of variances, the deviations ``(K, Z)``."""
+    values: Tensor = torch.from_numpy(mixture.covariances_)
+    components, size = mixture.means_.shape
+    if mixture.covariance_type in ("full", "tied"):
+        factors: Tensor = torch.linalg.cholesky(values)
+        return factors.expand(components, size, size)
+    return values.sqrt().reshape(components, -1).expand(components, size)

@@ -31,7 +31,7 @@ class SmoothingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LeastSquaresSettings:
-    """What the scores are to be; Mao et al. (2017) call them b, a and c and take these in section 3.3.
+    """What the scores are to be; Mao et al. (2017) call them b, a and c and take these in equation 9.
 
     Attributes:
         real, fake: of real and of generated samples, for the critic.

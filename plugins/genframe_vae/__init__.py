@@ -19,7 +19,7 @@ class BoundSettings:
 
     Attributes:
         likelihood: of a pixel: ``bernoulli`` on [0, 1], where grey is a probability, as the paper has it for MNIST;
-            ``gaussian`` on [-1, 1].
+            the bound is then of no density. ``gaussian`` on [-1, 1].
         deviation: of the Gaussian.
         beta: the weight of the divergence in the loss; the bound has 1 (Higgins et al., "beta-VAE", 2017).
         learning_rate: Adam's.

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from genframe.analysis.closeness import is_standard_normal
 from genframe.errors import ConfigError
 from genframe.interfaces import Batch, Condition, NoiseSampler, Step
 from genframe.randomness import normal
@@ -90,7 +91,11 @@ class VariationalBayes:
         if len(outputs) != 1 or fields[outputs[0]].kind not in PIXEL_KINDS:
             given = ", ".join(f"{name} ({field.kind})" for name, field in fields.items())
             raise ConfigError(f"algorithm 'vae' learns one picture a sample, with labels or not, and got {given}")
-        _check_law(self._noise)
+        if not is_standard_normal(self._noise):
+            raise ConfigError(
+                "algorithm 'vae' has the standard normal law as its prior, and the noise is of another: "
+                "take --noise gaussian"
+            )
         self._output = outputs[0]
         return Problem(output=fields[outputs[0]], condition=condition, noise_shape=self._noise.shape)
 
@@ -115,15 +120,3 @@ class VariationalBayes:
     def generator(self, networks: Mapping[str, nn.Module]) -> Autoencoder:
         """The decoder's mean pictures."""
         return Autoencoder(networks, self._settings)
-
-
-def _check_law(noise: NoiseSampler) -> None:
-    """Compares 65,536 numbers with N(0, 1) by Kolmogorov and Smirnov's distance, which chance leaves below 0.01."""
-    draws = math.ceil(65_536 / math.prod(noise.shape))
-    values = noise.draw(torch.arange(draws), 0).double().flatten().sort().values
-    expected = (torch.arange(len(values)) + 0.5) / len(values)
-    if (torch.special.ndtr(values) - expected).abs().max() > 0.01:
-        raise ConfigError(
-            "algorithm 'vae' has the standard normal law as its prior, and the noise is of another: "
-            "take --noise gaussian"
-        )

@@ -42,7 +42,10 @@ class HeldoutBound:
                 reconstruction, divergence = autoencoder.bound(images, condition, noise)
                 total += float((reconstruction - divergence).double().sum())
         settings = autoencoder.settings
-        laws = {"bernoulli": "bernoulli, on [0, 1]", "gaussian": f"gaussian, deviation {settings.deviation} on [-1, 1]"}
+        laws = {
+            "bernoulli": "bernoulli, grey pixels of [0, 1] as probabilities: no density",
+            "gaussian": f"gaussian, deviation {settings.deviation} on [-1, 1]",
+        }
         further = {"unit": "nats per picture", "likelihood": laws[settings.likelihood]}
         counts = {"queries": heldout, "draws": self._count, "seed": view.seed}
         return Measurement(value=total / (self._count * heldout), protocol={**counts, **further})

@@ -1,5 +1,6 @@
 """Whether a law of z is near that of the training."""
 
+import math
 import pkgutil
 from types import SimpleNamespace
 
@@ -7,8 +8,8 @@ import pytest
 import torch
 from scipy import stats
 
-from genframe.analysis.closeness import difference, wasserstein
-from genframe.randomness import normal
+from genframe.analysis.closeness import difference, is_standard_normal, wasserstein
+from genframe.randomness import normal, uniform
 from genframe_noise import genframe_noise_samplers
 
 SPECS = {spec.name: spec for spec in genframe_noise_samplers()}
@@ -82,3 +83,18 @@ def test_fewer_are_drawn_of_a_law_of_many_numbers():
     law = SimpleNamespace(shape=(2**15,), draw=draw)
     assert difference(law, law, CPU) == ""
     assert asked == [32, 32]
+
+
+def law_of(shape, draw):
+    return SimpleNamespace(shape=shape, draw=draw)
+
+
+@pytest.mark.parametrize("shape", [(1,), (8,), (784,), (3, 4, 4)])
+def test_a_standard_normal_law_is_told_from_others_of_the_same_numbers_or_lengths(shape):
+    size = math.prod(shape)
+    assert is_standard_normal(law_of(shape, lambda indices, key: normal(indices, shape, key)))
+    assert not is_standard_normal(law_of(shape, lambda indices, key: 1.1 * normal(indices, shape, key)))
+    assert not is_standard_normal(law_of(shape, lambda indices, key: 3.0 * uniform(indices, shape, key) - 1.5))
+    if size > 1:
+        one_number = law_of(shape, lambda indices, key: normal(indices, (1,), key).expand(-1, size).reshape(-1, *shape))
+        assert not is_standard_normal(one_number)

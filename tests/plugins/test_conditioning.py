@@ -260,5 +260,7 @@ def test_completion_gives_the_schemes_own_layers_their_weights_also_under_spectr
         nn.init.zeros_(parameter)
     normalise_spectrum(critic)
     scheme.complete({"critic": critic})
-    assert critic.head.embedding.parametrizations.weight.original.std().item() == pytest.approx(0.5, rel=0.5)
+    embedding = critic.eval().head.embedding
+    assert embedding.parametrizations.weight.original.std().item() == pytest.approx(0.5, rel=0.5)
+    assert torch.linalg.matrix_norm(embedding.weight, 2).item() == pytest.approx(1.0, abs=0.05)
     assert (critic.head.linear.parametrizations.weight.original == 0).all()

@@ -298,7 +298,7 @@ def test_a_normalised_weight_is_iterated_once_a_pass_and_penalties_of_the_gradie
 
 
 def test_the_conditional_recipe_has_a_dense_layer_in_each_network_and_labels():
-    (plain,), (conditional,) = dcgan_recipes(), cdcgan_recipes()
+    (plain,), (conditional, _) = dcgan_recipes(), cdcgan_recipes()
     assert (plain.name, conditional.name) == ("dcgan", "cdcgan")
     assert (plain.conditioning.name, conditional.conditioning.name) == ("none", "concat")
     assert plain.metrics == ()

@@ -186,6 +186,12 @@ def test_settings_out_of_range_are_one_sentence(name, setting, values):
             make(name, **{setting: value})
 
 
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (-math.inf, 1.0), (0.0, 1e300), (-3e38, 3e38)])
+def test_a_range_that_is_empty_or_has_no_end_is_refused(low, high):
+    with pytest.raises(ConfigError, match=r"^noise 'uniform' got the range .*low must be below high"):
+        make("uniform", low=low, high=high)
+
+
 def test_an_unknown_covariance_is_refused_where_settings_are_read():
     with pytest.raises(ConfigError, match=r"noise\.covariance = 'round'"):
         build_part(load_registry(), "noise", Choice(name="fitted", settings={"covariance": "round"}), "noise")

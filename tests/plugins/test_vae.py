@@ -281,7 +281,7 @@ def test_a_run_is_measured_and_looked_at_the_same_in_training_and_from_its_check
         "draws": 10,
         "seed": 0,
         "unit": "nats per picture",
-        "likelihood": "bernoulli, on [0, 1]",
+        "likelihood": "bernoulli, grey pixels of [0, 1] as probabilities: no density",
     }
     again = cli("evaluate", tmp_path / "run", "--metric", "elbo")
     assert f"{measured['value']:.4g}" in again.out + again.err
