@@ -37,7 +37,6 @@ SMALL = {
 #: What has no place for labels, and what the sentence says.
 REFUSED = {
     ("maxout-mlp", "conditional-batch-norm"): "no BatchNorm.*--conditioning concat",
-    ("maxout-mlp", "projection"): "no BatchNorm.*conditioning.generator=concat",
 }
 
 

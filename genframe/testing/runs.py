@@ -7,16 +7,18 @@ checks of a process.
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from genframe.assembly import Assembly, assemble
 from genframe.build import Builder
 from genframe.config import RunConfig, resolve
 from genframe.errors import PluginError
-from genframe.interfaces import Fitted, NoiseSampler, Observer, RunView
+from genframe.interfaces import Batch, Fitted, NoiseSampler, Observer, RunView
 from genframe.loading import load_generator
 from genframe.planning import Plan
 from genframe.registry import Registry
@@ -24,6 +26,7 @@ from genframe.run import Run, run
 from genframe.specs import Choice, RecipeSpec, Slot
 from genframe.testing.results import SkippedError
 from genframe.testing.subject import Subject, first_of
+from genframe.training.batches import batches
 
 _T = TypeVar("_T")
 
@@ -116,6 +119,23 @@ def trial(
         preview=_PREVIEW,
     )
     return configured(recipe, registry)
+
+
+def assembled(config: RunConfig, registry: Registry, **training: Any) -> Assembly:
+    """A run before its first step.
+
+    Args:
+        config: what it is made of.
+        registry: where its parts come from.
+        training: settings of the training that differ, such as ``precision="bfloat16"``.
+    """
+    changed = dataclasses.replace(config.training, **training)
+    return assemble(dataclasses.replace(config, training=changed), registry)
+
+
+def stream_of(assembly: Assembly) -> Iterator[Batch]:
+    """The batches of its steps, without end."""
+    return batches(assembly.train, batch_size=assembly.batch_size, seed=assembly.config.seed)
 
 
 def _first(registry: Registry, kind: str) -> Choice:

@@ -11,9 +11,12 @@ from genframe.build import build_part
 from genframe.errors import ConfigError, DataError
 from genframe.registry import Registered, Registry
 from genframe.specs import Choice, PartSpec
-from genframe.testing.results import SkippedError
+from genframe.testing.results import FaultError, SkippedError
 
 _T = TypeVar("_T")
+
+#: Kinds whose parts are built of their settings alone: there is no data that they could lack.
+_OF_SETTINGS_ALONE = frozenset({"objective", "regularizer", "augmentation", "term", "noise"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,12 +67,16 @@ class Subject:
 
         Raises:
             SkippedError: it needs other settings, data or a package that is not there, as it says itself.
+            FaultError: it refuses its settings, and its kind is built of nothing else.
         """
         with_settings = f"with settings {dict(self.settings)}" if self.settings else "with its default settings"
         try:
             return build_part(self.registry, self.found.spec.kind, self.choice, self.name, *arguments)
         except (ConfigError, DataError) as error:
-            raise SkippedError(f"it cannot be built here {with_settings}: {error}") from None
+            said = f"it cannot be built here {with_settings}: {error}"
+            if isinstance(error, ConfigError) and self.found.spec.kind in _OF_SETTINGS_ALONE:
+                raise FaultError(said) from error
+            raise SkippedError(said) from None
 
     def once(self, key: object, make: Callable[[], _T]) -> _T:
         """What `make` gives, made once for all checks of this part."""

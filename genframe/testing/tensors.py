@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from safetensors.torch import load, save
@@ -15,7 +16,28 @@ from genframe.interfaces import Stateful
 from genframe.testing.results import FaultError, SkippedError, require
 
 #: What makes Python wait for a number, or a shape depend on one.
-_READS = frozenset({"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim"})
+_READS = frozenset(
+    {
+        "_local_scalar_dense",
+        "_unique2",
+        "allclose",
+        "bincount",
+        "equal",
+        "masked_select",
+        "nonzero",
+        "unique_consecutive",
+        "unique_dim",
+        "unique_dim_consecutive",
+    }
+)
+
+#: Further numbers for a part's state, made of those that it has: some part may refuse or limit some of them.
+_CHANGES: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda numbers: numbers + 1,
+    lambda numbers: numbers - 1,
+    lambda numbers: (numbers * 0.5).to(numbers.dtype),
+    torch.zeros_like,
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -55,28 +77,55 @@ def stored(tensors: Mapping[str, Any], what: str) -> dict[str, Tensor]:
     return load(save({name: value.detach().contiguous().clone() for name, value in tensors.items()}))
 
 
-def keeps_its_state(make: Any) -> str:
+def keeps_its_state(make: Callable[[], Any], use: Callable[[Any], object]) -> str:
     """Whether a part with numbers of its own gives them back; for a check called ``state``.
+
+    The numbers are those of instances, one used and others that were given changed numbers and took them in their own
+    way: so a part may refuse numbers that mean nothing to it, or limit them.
 
     Args:
         make: makes a new instance of the part.
+        use: uses an instance once.
 
     Raises:
-        SkippedError: it has none.
+        SkippedError: it has no numbers, or refuses all but the first ones.
         FaultError: they are not tensors, or another instance does not take them.
     """
-    part = make()
-    if not isinstance(part, Stateful):
+    first = _state(make())
+    if not first:
         raise SkippedError("it keeps no numbers of its own")
-    before = stored(part.state(), "its state")
-    moved = {name: value + 1 if value.dtype != torch.bool else ~value for name, value in before.items()}
-    other = make()
-    other.load_state(moved)
-    after = stored(other.state(), "its state")
-    lost = [name for name in moved if name not in after or not same(after[name], moved[name])]
-    require(not lost, f"load_state does not take back {', '.join(lost)} of its state")
-    require(after.keys() == moved.keys(), "state and load_state speak of different names")
-    return f"{len(before)} tensors"
+    used = make()
+    use(used)
+    accepted = list(_accepted(make, first))
+    others = [_state(used), *accepted]
+    for state in others:
+        another = make()
+        another.load_state(state)
+        back = _state(another)
+        require(back.keys() == state.keys(), "state and load_state speak of different names")
+        lost = [name for name in state if not same(back[name], state[name])]
+        require(not lost, f"load_state does not take back {', '.join(lost)} of its state")
+    still = [name for name in first if all(same(state[name], first[name]) for state in others if name in state)]
+    if still and not accepted:
+        raise SkippedError(f"its use does not change {', '.join(still)}, and load_state refuses numbers made up here")
+    require(not still, f"load_state does not take back {', '.join(still)} of its state")
+    return f"{len(first)} tensors"
+
+
+def _state(part: Any) -> dict[str, Tensor]:
+    """What a part keeps, as a checkpoint does; nothing where it is not stateful."""
+    return stored(part.state(), "its state") if isinstance(part, Stateful) else {}
+
+
+def _accepted(make: Callable[[], Any], first: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The states of instances that were given changed numbers."""
+    for change in _CHANGES:
+        part = make()
+        try:
+            part.load_state({name: ~v if v.dtype == torch.bool else change(v) for name, v in first.items()})
+        except Exception:  # a part may refuse what is no state of it, by whatever it likes
+            continue
+        yield _state(part)
 
 
 @contextmanager
@@ -86,8 +135,37 @@ def no_values() -> Iterator[None]:
     Raises:
         FaultError: somebody does.
     """
-    with _NoValues():  # type: ignore[no-untyped-call]
+    with (
+        patch.object(Tensor, "tolist", _refusal("tolist")),
+        patch.object(Tensor, "numpy", _refusal("numpy")),
+        _NoValues(),  # type: ignore[no-untyped-call]
+    ):
         yield
+
+
+def _refusal(name: str) -> Callable[..., Any]:
+    def refuse(*arguments: Any, **keywords: Any) -> Any:
+        raise _fault(name)
+
+    return refuse
+
+
+def _fault(name: str) -> FaultError:
+    return FaultError(
+        f"it reads a tensor's value ({name}), as .item(), a Python branch on a tensor or a mask as an index do: steps "
+        "with it cannot be recorded as CUDA graphs"
+    )
+
+
+def _reads(name: str, arguments: Any, keywords: Mapping[str, Any]) -> bool:
+    """Whether an operation of ATen waits for a number, or gives a shape that depends on one."""
+    if name == "repeat_interleave":
+        return keywords.get("output_size") is None
+    if name == "index":
+        return any(map(_is_mask, arguments[1]))
+    if name in ("index_put", "index_put_"):  # of a single number it is a masked_fill, which waits for nothing
+        return any(map(_is_mask, arguments[1])) and arguments[2].numel() != 1
+    return name in _READS
 
 
 def _is_mask(index: object) -> bool:
@@ -96,10 +174,7 @@ def _is_mask(index: object) -> bool:
 
 class _NoValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        if name in _READS or (name == "index" and any(map(_is_mask, args[1]))):
-            raise FaultError(
-                f"it reads a tensor's value ({name}), as .item(), a Python branch on a tensor or a mask as an index "
-                "do: steps with it cannot be recorded as CUDA graphs"
-            )
-        return func(*args, **(kwargs or {}))
+        name, keywords = func.overloadpacket.__name__, kwargs or {}
+        if _reads(name, args, keywords):
+            raise _fault(name)
+        return func(*args, **keywords)

@@ -31,7 +31,7 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         summary="The same by relativistic pairing, R1 and R2, with a projecting critic",
         algorithm=Choice(name="adversarial", settings={"learning_rate": 2e-3}),
         architecture=Choice(name="dcgan", settings={"width": 16, "hidden": 256}),
-        conditioning=Choice(name="projection", settings={"generator": "concat"}),
+        conditioning=Choice(name="projection"),
         data=Choice(name="digits"),
         slots={
             "noise": Choice(name="gaussian", settings={"dim": 100}),

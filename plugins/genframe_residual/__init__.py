@@ -57,7 +57,7 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
         summary="A small residual GAN: faces from their attributes",
         algorithm=Choice(name="adversarial", settings={"learning_rate": 5e-4}),
         architecture=Choice(name="residual", settings={"width": 16}),
-        conditioning=Choice(name="projection"),
+        conditioning=Choice(name="projection", settings={"generator": "batch-norm"}),
         data=Choice(name="emoticons"),
         slots={
             "noise": Choice(name="gaussian", settings={"dim": 64}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
+import math
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -413,6 +414,62 @@ def backward_itself(self, networks, batch, step):
     return {"loss": loss.detach()}
 
 
+def autograd_backward(self, networks, batch, step):
+    loss = loss_of(self, networks, batch, step)
+    torch.autograd.backward([loss], retain_graph=True)
+    step.minimise(loss, "generator")
+    return {"loss": loss.detach()}
+
+
+class Halving(FusedRegression):
+    """One that augments what its network computes in bfloat16."""
+
+    def __init__(self, settings, parts):
+        super().__init__(settings, parts)
+        self.augmentations = parts["augmentations"]
+
+    def step(self, networks, batch, step):
+        samples = networks["generator"](self.noise.draw(step.indices, step.key("noise")), {})
+        dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
+        for augmentation in self.augmentations:
+            samples = augmentation(samples.to(dtype), step.rng("augmentation"))
+        loss = (samples - batch["image"]).square().mean()
+        step.minimise(loss, "generator")
+        return {"loss": loss.detach()}
+
+
+class Needy(FusedRegression):
+    """One that wants its objective to sample, too."""
+
+    def __init__(self, settings, parts):
+        super().__init__(settings, parts)
+        self.objective = parts["objective"]
+
+    def generator(self, networks):
+        assert self.objective.pairs is False
+        return super().generator(networks)
+
+
+class Lopsided(FusedRegression):
+    """One with an optimizer of a network that it never minimises."""
+
+    def optimizers(self, networks):
+        critic = torch.optim.Adam(networks["critic"].parameters(), lr=1e-3, fused=True)
+        return {**super().optimizers(networks), "critic": critic}
+
+
+class Remembering(nn.Module):
+    """A generator whose samples grow paler from call to call."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.calls = network, 0
+
+    def forward(self, noise, condition):
+        self.calls += 1
+        return self.network(noise, condition) / self.calls
+
+
 def foreign_parameter(self, networks):
     own = list(networks["generator"].parameters())
     return {"generator": torch.optim.Adam([*own, nn.Parameter(torch.zeros(2))], lr=1e-3, fused=True)}
@@ -481,7 +538,7 @@ FAULTS: dict[tuple[str, str], Fault] = {
         changed(Noise, project=lambda self, noise: 0.9 * noise.clamp(-1, 1)), "project moves samples of the law"
     ),
     ("noise", "truncation"): fault(
-        changed(Noise, truncated=lambda self, bound: changed(Noise, bound=3.0)(None)), "truncated samples vary more"
+        changed(Noise, bound=3.0, truncated=lambda self, bound: self), "that is truncated at 1 reach (2.9|3)"
     ),
     ("objective", "scalars"): fault(
         changed(Objective, generator=lambda self, real, fake: sum(F.softplus(-f).mean() for f in fake.logits)),
@@ -677,9 +734,13 @@ FAULTS: dict[tuple[str, str], Fault] = {
     ("algorithm", "optimizers"): fault(algorithm(optimizers=foreign_parameter), "has 1 parameters of other networks"),
     ("algorithm", "steps"): fault(
         algorithm(step=lambda self, networks, batch, step: {"loss": loss_of(self, networks, batch, step)}),
-        "3 steps change no weight of generator",
+        "32 steps change no weight of generator",
     ),
     ("algorithm", "minimise"): fault(algorithm(step=backward_itself), "calls backward.. itself"),
+    ("algorithm", "autocast"): fault(
+        algorithm(step=minimised(lambda self, step: math.inf if torch.is_autocast_enabled("cpu") else 1.0)),
+        "DivergenceError: .* no longer a finite number",
+    ),
     ("algorithm", "seeds"): fault(
         algorithm(step=minimised(lambda self, step: 1 + next(COUNTER) % 7)), "from the same seed differ"
     ),
@@ -735,6 +796,39 @@ class Forgetful:
         pass
 
 
+#: Further ways to fail the same check.
+MORE: dict[str, tuple[str, str, Fault]] = {
+    "autograd": ("algorithm", "minimise", fault(algorithm(step=autograd_backward), "calls backward.. itself")),
+    "slots": (
+        "algorithm",
+        "samples",
+        fault(
+            Needy,
+            "AttributeError: 'NoneType' object has no attribute 'pairs'",
+            slots={"noise": Slot(kind="noise"), "objective": Slot(kind="objective", required=True)},
+        ),
+    ),
+    "memory": (
+        "algorithm",
+        "samples",
+        fault(algorithm(generator=lambda self, networks: Remembering(networks["generator"])), "drawn again, differ"),
+    ),
+    "type": (
+        "algorithm",
+        "autocast",
+        fault(
+            Halving,
+            "it hands an augmentation torch.bfloat16 under bfloat16 autocast",
+            slots={"noise": Slot(kind="noise"), "augmentations": Slot(kind="augmentation", many=True)},
+        ),
+    ),
+    "idle network": (
+        "algorithm",
+        "steps",
+        fault(Lopsided, "32 steps change no weight of critic$", roles=ROLES),
+    ),
+}
+
 for slot_kind in ("noise", "objective", "regularizer", "augmentation", "term"):
     forgetful = type(slot_kind, (Forgetful, GOOD[slot_kind]), {})
     FAULTS[slot_kind, "state"] = fault(forgetful, "load_state does not take back number")
@@ -787,7 +881,7 @@ SLOW = frozenset({"algorithm", "observer", "recipe", "architecture", "conditioni
 
 #: What a fault cannot but break as well.
 ALSO: dict[tuple[str, str], set[str]] = {
-    ("any", "factory"): {"global-state", "throughput", "projection"},
+    ("any", "factory"): {"global-state", "throughput", "projection", "state"},
     ("noise", "shape"): {"projection"},
     ("regularizer", "scalar"): {"condition", "scales"},
     ("augmentation", "seeds"): {"independence"},
@@ -807,6 +901,48 @@ def test_a_planted_fault_fails_its_check_and_no_other(kind, name):
     failed = {result.name: result.reason for result in results.values() if result.outcome == "failed"}
     assert re.search(FAULTS[kind, name].says, failed.get(name, "")), results[name]
     assert set(failed) - ALSO.get((kind, name), set()) == {name}, failed
+
+
+@pytest.mark.parametrize(("kind", "name", "planted"), MORE.values(), ids=MORE)
+def test_a_further_fault_fails_its_check(kind, name, planted):
+    (result,) = [each() for each in checks(plant(kind, planted)) if each.name == name]
+    assert result.outcome == "failed"
+    assert re.search(planted.says, result.reason), result.reason
+
+
+def by_turns(self, networks, batch, step):
+    role = ("generator", "critic")[step.turn(12) // 11]
+    if role == "generator":
+        return FusedRegression.step(self, networks, batch, step)
+    loss = networks["critic"](batch["image"], {}).logits[0].float().square().mean()
+    step.minimise(loss, "critic")
+    return {"critic_loss": loss.detach()}
+
+
+def test_networks_that_take_turns_pass_steps():
+    register("algorithm", changed(Lopsided, step=by_turns), roles=ROLES)
+    (result,) = [each() for each in checks("algorithm/this-process/planted") if each.name == "steps"]
+    assert result.outcome == "passed", result.reason
+    assert result.reason.endswith("critic_loss")
+
+
+def test_a_regularizer_may_call_the_critic_by_keywords():
+    def call(self, critic, real, fake, condition, rng):
+        return critic(output=real, condition=condition).logits[0].float().square().mean()
+
+    register("regularizer", changed(Regularizer, __call__=call))
+    results = {each.name: each() for each in checks("regularizer/this-process/planted")}
+    assert [each.reason for each in results.values() if each.outcome == "failed"] == []
+    assert results["condition"].reason == "the critic is called 1 times"
+
+
+def test_the_check_of_an_architectures_state_leaves_the_shared_networks_in_training():
+    register("architecture", Perceptrons)
+    found = [each for each in checks("architecture/this-process/planted") if each.name == "state"]
+    (subject,) = [each.examine.args[1] for each in found]
+    assert [each().outcome for each in found] == ["passed"]
+    served, _ = subject.once("served", lambda: pytest.fail("nothing is shared"))
+    assert all(network.training for built in served for network in built.networks.values())
 
 
 def test_a_module_that_imports_torch_fails_registration(tmp_path):

@@ -13,7 +13,15 @@ import torch
 import genframe
 from genframe.errors import ConfigError, PluginError
 from genframe.randomness import uniform
-from genframe.specs import ArchitectureSpec, NoiseSpec
+from genframe.specs import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    DatasetSpec,
+    NoiseSpec,
+    ObjectiveSpec,
+    RegularizerSpec,
+    TermSpec,
+)
 from genframe.testing import Check, Result, check, checks
 from genframe.testing.surroundings import Surroundings, restored
 
@@ -124,15 +132,24 @@ def test_a_broken_factory_is_a_failed_check():
     assert "nowhere_at_all" in result.reason
 
 
-def test_a_part_that_wants_settings_is_skipped_in_its_own_words():
-    def refuse(settings):
-        raise ConfigError("this law needs a file: give its path")
+def refuse(settings):
+    raise ConfigError("this part needs a file: give its path")
 
-    register(refuse)
-    results = by_name(check("noise/planted"))
-    assert results["shape"].outcome == "skipped"
-    assert results["shape"].reason.endswith("with its default settings: this law needs a file: give its path")
+
+def test_a_part_that_wants_settings_is_skipped_in_its_own_words():
+    genframe.register(DatasetSpec(name="planted", summary="Planted", factory=refuse, settings=Settings))
+    results = by_name(check("dataset/planted"))
+    assert results["types"].outcome == "skipped"
+    assert results["types"].reason.endswith("with its default settings: this part needs a file: give its path")
     assert results["settings"].outcome == "passed"
+
+
+@pytest.mark.parametrize("spec", [NoiseSpec, ObjectiveSpec, RegularizerSpec, AugmentationSpec, TermSpec])
+def test_a_part_that_has_no_data_to_lack_and_refuses_its_defaults_fails(spec):
+    genframe.register(spec(name="planted", summary="Planted", factory=refuse, settings=Settings))
+    results = by_name(check(f"{spec.kind}/planted"))
+    assert results["factory"].outcome == results["state"].outcome == "failed"
+    assert "with its default settings: this part needs a file: give its path" in results["factory"].reason
 
 
 def test_the_surroundings_name_what_has_changed_and_put_it_back():

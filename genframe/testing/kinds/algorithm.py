@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -19,10 +20,9 @@ from genframe.shapes import Problem
 from genframe.specs import AlgorithmSpec, ArchitectureSpec, Choice
 from genframe.testing.catalogue import Checks
 from genframe.testing.results import SkippedError, Work, require
-from genframe.testing.runs import LABELLED, NETWORKS, UNLABELLED, trial
+from genframe.testing.runs import LABELLED, NETWORKS, UNLABELLED, assembled, stream_of, trial
 from genframe.testing.subject import Subject, first_of
 from genframe.testing.tensors import no_values, require_tensor, same, stored
-from genframe.training.batches import batches
 from genframe.training.digests import Digests
 from genframe.training.replay import unfused
 from genframe.training.steps import Habits, RecordedStep, Slots, TrainingStep, Trouble
@@ -33,6 +33,9 @@ CHECKS = Checks()
 
 _STEPS = 3
 
+#: Within so many steps, every network that has an optimizer has had its turn.
+_TURNS = 32
+
 
 def made(subject: Subject) -> Algorithm:
     """A new one, its slots filled."""
@@ -42,7 +45,7 @@ def made(subject: Subject) -> Algorithm:
 def work(subject: Subject) -> Work:
     """Steps of the core's trainer."""
     assembly = _assembled(subject)
-    stream = _stream(assembly)
+    stream = stream_of(assembly)
 
     def run() -> None:
         assembly.trainer.step(0, next(stream))
@@ -83,24 +86,25 @@ def optimizers(subject: Subject) -> str:
     return ", ".join(f"{role}: {type(each).__name__}" for role, each in trainer.optimizers.items())
 
 
-@CHECKS.add("steps", "steps change what is minimised, and log finite scalars that are detached")
+@CHECKS.add("steps", f"within {_TURNS} steps every network that has an optimizer changes, and steps log finite scalars")
 def steps(subject: Subject) -> str:
-    """Of every configuration that it takes."""
-    names: list[str] = []
+    """Of every configuration that it takes. Networks may take turns."""
+    names: dict[str, None] = {}
     for config in _configs(subject):
         assembly = _assembled(subject, config)
-        before = {name: tensor.clone() for name, tensor in _learnt(assembly).items()}
-        for values in _train(assembly, _STEPS):
+        before = {whose: [each.clone() for each in weights] for whose, weights in _learnt(assembly).items()}
+        for number, batch in zip(range(_TURNS), stream_of(assembly), strict=False):
+            values = assembly.trainer.step(number, batch)
             for name, value in values.items():
                 is_scalar = isinstance(value, Tensor) and value.shape == ()
                 require(is_scalar, f"the logged '{name}' is no scalar tensor, but {value!r}")
                 require(torch.isfinite(value), f"the logged '{name}' is {value.item()}")
-            names = list(values)
-        after = _learnt(assembly)
-        changed = any(not same(after[name], tensor) for name, tensor in before.items())
-        require(
-            changed, f"{_STEPS} steps change no weight of {', '.join(assembly.trainer.optimizers) or 'any network'}"
-        )
+            names |= dict.fromkeys(values)
+            after = _learnt(assembly)
+            still = [whose for whose, weights in before.items() if all(map(same, weights, after[whose]))]
+            if number + 1 >= _STEPS and not still:
+                break
+        require(not still, f"{_TURNS} steps change no weight of {', '.join(still)}")
         assembly.trainer.check()
     return f"logs {', '.join(names) or 'nothing'}"
 
@@ -109,32 +113,43 @@ def steps(subject: Subject) -> str:
 def minimise(subject: Subject) -> None:
     """What an algorithm logs must not keep a step's graph alive."""
     assembly, habits = _assembled(subject), Habits()
-    batch = _prepared(assembly, next(_stream(assembly)))
+    batch = _prepared(assembly, next(stream_of(assembly)))
     step = TrainingStep(assembly.trainer, 0, torch.arange(assembly.batch_size), 0, habits)
     foreign: list[str] = []
     ours: list[bool] = []
     trainer: Any = assembly.trainer
-    update, backward = trainer.update, Tensor.backward
+    update, backward = trainer.update, torch.autograd.backward
 
     def updating(loss: Tensor, roles: Sequence[str], step: TrainingStep) -> None:
         ours.append(True)
         update(loss, roles, step)
         ours.pop()
 
-    def watched(self: Tensor, *arguments: Any, **keywords: Any) -> None:
+    def watched(*arguments: Any, **keywords: Any) -> None:
         if not ours:
             foreign.append("backward")
-        backward(self, *arguments, **keywords)  # type: ignore[no-untyped-call]
+        backward(*arguments, **keywords)
 
     trainer.update = updating
-    Tensor.backward = watched  # type: ignore[method-assign]
-    try:
+    with patch.object(torch.autograd, "backward", watched):  # which Tensor.backward calls, too
         values = assembly.algorithm.step(trainer.networks, batch, step)
-    finally:
-        Tensor.backward = backward  # type: ignore[method-assign]
     require(not foreign, "it calls backward() itself: minimise by Step.minimise, which checks what comes of it")
     attached = [name for name, value in values.items() if isinstance(value, Tensor) and value.requires_grad]
     require(not attached, f"the logged {', '.join(attached)} keep their graph: detach them")
+
+
+@CHECKS.add("autocast", "two steps under bfloat16 autocast stay finite, and hand samples on in float32")
+def autocast(subject: Subject) -> None:
+    """As on a GPU: the training setting ``precision``. Regularizers and augmentations are handed float32."""
+    for config in _configs(subject):
+        assembly = assembled(config, subject.registry, precision="bfloat16")
+        for values in _train(assembly, 2):
+            wrong = [name for name, value in values.items() if not torch.isfinite(value).all()]
+            require(not wrong, f"the logged {', '.join(wrong)} are not finite under bfloat16 autocast")
+        assembly.trainer.check()
+        handed = _handed(subject, assembly)
+        other = [f"{kind} {dtype}" for kind, dtype in handed if dtype != torch.float32]
+        require(not other, f"it hands {', '.join(dict.fromkeys(other))} under bfloat16 autocast: float32 is wanted")
 
 
 @CHECKS.add("seeds", "equal seeds give equal bits after some steps, another seed others")
@@ -150,7 +165,7 @@ def resume(subject: Subject) -> str:
     """Through safetensors and JSON; numbers of its own come back by state and load_state."""
     straight = _run(subject, 0)
     halted = _assembled(subject)
-    stream = _stream(halted)
+    stream = stream_of(halted)
     for number in range(_STEPS - 1):
         halted.trainer.step(number, next(stream))
     networks = stored(halted.network_tensors(), "what a checkpoint keeps")
@@ -167,12 +182,18 @@ def resume(subject: Subject) -> str:
     return f"{len(networks) + len(training)} tensors"
 
 
-@CHECKS.add("samples", "samples have the problem's shape and range, and sample i depends on (seed, i) alone")
+@CHECKS.add("samples", "samples have the problem's shape and range, and are the same when they are drawn again")
 def samples(subject: Subject) -> None:
-    """Drawn as the core draws them, from an algorithm whose other slots are empty."""
+    """Drawn as the core draws them from a checkpoint: from an algorithm whose other slots are empty.
+
+    The core's samplers draw in batches, by index. So samples that are drawn again show what a generator remembers of
+    those before, and nothing else of what they depend on.
+    """
     assembly = _run(subject, 0)
-    Builder(assembly.config, subject.registry).algorithm(training=False)
-    view = assembly.view(_STEPS)
+    bare, parts = Builder(assembly.config, subject.registry).algorithm(training=False)
+    for name, part in Builder.stateful(bare, parts).items():
+        part.load_state(stored(assembly.stateful[name].state(), f"the state of {name}"))
+    view = dataclasses.replace(assembly, algorithm=bare, noise=parts.get("noise")).view(_STEPS)
     drawn = view.samples(70).output
     output = assembly.problem.output
     require_tensor(drawn, "70 samples", (70, *output.shape))
@@ -180,7 +201,7 @@ def samples(subject: Subject) -> None:
         most = float(drawn.abs().max())
         require(most <= 1.0, f"samples reach {most:.3g}, beyond [-1, 1]")
     later = view.samples(10, first=60).output
-    require(same(later, drawn[60:]), "samples 60 to 69 alone differ from themselves among the first 70")
+    require(same(later, drawn[60:]), "samples 60 to 69, drawn again, differ from themselves among the first 70")
 
 
 @CHECKS.add("replay", "where the spec says so, a step can be recorded: it reads no value and no step number")
@@ -191,7 +212,7 @@ def replay(subject: Subject) -> None:
     assembly, habits = _assembled(subject), Habits()
     if obstacle := unfused(assembly.trainer.optimizers.values()):
         raise SkippedError(f"{obstacle}, and such steps are not recorded")
-    batch, indices = next(_stream(assembly)), torch.arange(assembly.batch_size)
+    batch, indices = next(stream_of(assembly)), torch.arange(assembly.batch_size)
     fields = {name: batch[name] for name in _fields(assembly)}
     assembly.trainer.run(fields, TrainingStep(assembly.trainer, 0, indices, 0, habits))
     require(not habits.reads_number, "it reads Step.number: where work takes turns, Step.turn can be replayed")
@@ -253,13 +274,9 @@ def _assembled(subject: Subject, config: RunConfig | None = None, seed: int = 0)
     return assemble(dataclasses.replace(config or _config(subject), seed=seed), subject.registry)
 
 
-def _stream(assembly: Assembly) -> Iterator[Batch]:
-    return batches(assembly.train, batch_size=assembly.batch_size, seed=assembly.config.seed)
-
-
 def _train(assembly: Assembly, count: int) -> list[Mapping[str, Tensor]]:
     """What so many steps log."""
-    stream = _stream(assembly)
+    stream = stream_of(assembly)
     return [assembly.trainer.step(number, next(stream)) for number in range(count)]
 
 
@@ -267,6 +284,36 @@ def _run(subject: Subject, seed: int) -> Assembly:
     assembly = _assembled(subject, seed=seed)
     _train(assembly, _STEPS)
     return assembly
+
+
+def _handed(subject: Subject, assembly: Assembly) -> list[tuple[str, torch.dtype]]:
+    """What regularizers and augmentations are given in two further steps: their kind, and the samples' type."""
+    handed: list[tuple[str, torch.dtype]] = []
+
+    def augmentation(samples: Tensor, rng: torch.Generator) -> Tensor:
+        handed.append(("an augmentation", samples.dtype))
+        return samples
+
+    def regularizer(critic: Any, real: Tensor, fake: Tensor, condition: Any, rng: torch.Generator) -> Tensor:
+        handed.extend(("a regularizer", each.dtype) for each in (real, fake))
+        return torch.zeros(())
+
+    watching = {"augmentation": augmentation, "regularizer": regularizer}
+    _, parts = assembly.builder.algorithm()
+    watched = {
+        name: (watching[slot.kind],) if slot.many else watching[slot.kind]
+        for name, slot in _spec(subject).slots.items()
+        if slot.kind in watching
+    }
+    if not watched:
+        return handed
+    algorithm: Algorithm = subject.build({**parts, **watched})
+    indices, stream = torch.arange(assembly.batch_size), stream_of(assembly)
+    for number in range(2):
+        step = TrainingStep(assembly.trainer, number, indices, 0, Habits())
+        with assembly.compute.autocast():
+            algorithm.step(assembly.trainer.networks, _prepared(assembly, next(stream)), step)
+    return handed
 
 
 def _digest(assembly: Assembly) -> str:
@@ -278,16 +325,12 @@ def _digest(assembly: Assembly) -> str:
     return Digests(assembly.trainer).now() + "".join(parts)
 
 
-def _learnt(assembly: Assembly) -> Mapping[str, Tensor]:
-    """The weights that optimizers change; without any optimizer, all that the networks hold."""
+def _learnt(assembly: Assembly) -> Mapping[str, list[Tensor]]:
+    """The weights that each optimizer changes; without any optimizer, all that the networks hold."""
     trainer = assembly.trainer
     if not trainer.optimizers:
-        return trainer.network_tensors()
-    return {
-        f"{role}.{name}": weights.detach()
-        for role in trainer.optimizers
-        for name, weights in trainer.networks[role].named_parameters()
-    }
+        return {"any network": list(trainer.network_tensors().values())}
+    return {role: [p.detach() for p in trainer.networks[role].parameters()] for role in trainer.optimizers}
 
 
 def _fields(assembly: Assembly) -> Mapping[str, Any]:

@@ -18,16 +18,15 @@ from torch import Tensor, nn
 from genframe.assembly import Assembly, assemble
 from genframe.build import build_part
 from genframe.errors import ConfigError, PluginError
-from genframe.interfaces import Architecture, Batch, Completing, Condition, Critique
+from genframe.interfaces import Architecture, Completing, Condition, Critique
 from genframe.registry import Registered
 from genframe.specs import AlgorithmSpec, ArchitectureSpec, Choice
 from genframe.testing.catalogue import Checks
 from genframe.testing.problems import CASES, Case, condition_of, noise_of, pictures_of
 from genframe.testing.results import FaultError, SkippedError, Work, require
-from genframe.testing.runs import LABELLED, UNLABELLED, trial
+from genframe.testing.runs import LABELLED, UNLABELLED, stream_of, trial
 from genframe.testing.subject import Subject, first_of
 from genframe.testing.tensors import require_tensor, same, stored
-from genframe.training.batches import batches
 
 METHODS = ("build",)
 
@@ -80,7 +79,7 @@ def work(subject: Subject) -> Work:
     note = f"at {built.case.name}; {', '.join(counts)}"
     if not built.known():
         assembly = _assembled(subject)
-        batch = next(_stream(assembly))
+        batch = next(stream_of(assembly))
         step = partial(assembly.trainer.step, 0, batch)
         return Work(run=step, count=assembly.batch_size, unit="samples of a training step", note=note, draws=True)
 
@@ -207,7 +206,7 @@ def seeds(subject: Subject) -> None:
 def state(subject: Subject) -> None:
     """Into networks that began from another seed: equal bits of outputs in evaluation. Averages are deep copies."""
     architecture = made(subject)
-    for built in _some(subject):
+    for built in copy.deepcopy(_some(subject)):
         other = _built(architecture, subject, built.case, seed=1)
         copies = {role: copy.deepcopy(network) for role, network in built.networks.items()}
         for role, network in built.networks.items():
@@ -290,12 +289,8 @@ def _assembled(subject: Subject) -> Assembly:
 def _stepped(subject: Subject) -> Assembly:
     """The same after a step."""
     assembly = _assembled(subject)
-    assembly.trainer.step(0, next(_stream(assembly)))
+    assembly.trainer.step(0, next(stream_of(assembly)))
     return assembly
-
-
-def _stream(assembly: Assembly) -> Iterator[Batch]:
-    return batches(assembly.train, batch_size=assembly.batch_size, seed=0)
 
 
 def _reached_by(assembly: Assembly) -> str:

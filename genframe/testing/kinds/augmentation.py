@@ -96,7 +96,8 @@ def values(subject: Subject) -> None:
 @CHECKS.add("state", "numbers of its own are tensors, and another instance takes them back")
 def state(subject: Subject) -> str:
     """As a checkpoint keeps them."""
-    return keeps_its_state(lambda: made(subject))
+    pictures = _pictures((3, 16, 12), _COUNT)
+    return keeps_its_state(lambda: made(subject), lambda augmentation: augmentation(pictures, generator()))
 
 
 def _pictures(size: tuple[int, int, int], count: int) -> Tensor:

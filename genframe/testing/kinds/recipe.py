@@ -13,9 +13,8 @@ from genframe.registry import Registry
 from genframe.specs import RecipeSpec
 from genframe.testing.catalogue import Checks
 from genframe.testing.results import SkippedError, require
-from genframe.testing.runs import TRAINING
+from genframe.testing.runs import TRAINING, stream_of
 from genframe.testing.subject import Subject
-from genframe.training.batches import batches
 
 CHECKS = Checks()
 
@@ -46,7 +45,7 @@ def steps(subject: Subject) -> str:
         raise SkippedError(f"its data wants settings: {error}") from None
     trainer = assembly.trainer
     before = {name: tensor.clone() for name, tensor in trainer.network_tensors().items()}
-    stream = batches(assembly.train, batch_size=_BATCH, seed=0)
+    stream = stream_of(assembly)
     values = {}
     for number in range(_STEPS):
         values = {name: float(value) for name, value in trainer.step(number, next(stream)).items()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from genframe.interfaces import Condition, Regularizer
+from genframe.interfaces import Condition, Critique, Regularizer
 from genframe.testing.catalogue import Checks
 from genframe.testing.problems import SmallCritic, case, condition_of, pictures_of
 from genframe.testing.results import FaultError, Work, require
@@ -25,6 +25,21 @@ def made(subject: Subject) -> Regularizer:
     return regularizer
 
 
+class _Recorded(nn.Module):
+    """A critic that remembers what conditions it was called with."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+        self.seen: list[Condition] = []
+
+    def forward(self, output: Tensor, condition: Condition) -> Critique:
+        """What the critic says."""
+        self.seen.append(condition)
+        critique: Critique = self.critic(output, condition)
+        return critique
+
+
 class _Scene:
     """A critic, real and fake pictures, and their labels.
 
@@ -35,7 +50,7 @@ class _Scene:
 
     def __init__(self, labels: str = "one class", patches: bool = False) -> None:
         problem = case(3, 8, 6, labels).problem
-        self.critic = SmallCritic(problem, patches)
+        self.critic: nn.Module = SmallCritic(problem, patches)
         self.real, self.fake = (pictures_of(problem, _COUNT, seed) for seed in (0, 1))
         self.condition: Condition = condition_of(problem.condition, _COUNT)
 
@@ -58,7 +73,7 @@ def work(subject: Subject) -> Work:
 
 @CHECKS.add("scalar", "the penalty is a finite float32 scalar, also under bfloat16 autocast")
 def scalar(subject: Subject) -> None:
-    """A penalty in bfloat16 has 8 bits."""
+    """A penalty in bfloat16 has 8 bits. Samples are float32 there, too: so an algorithm hands them on."""
     regularizer, scene = made(subject), _Scene()
     require_tensor(scene.penalty(regularizer), "the penalty", ())
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -109,11 +124,9 @@ def critic(subject: Subject) -> None:
 def condition(subject: Subject) -> str:
     """The very tensors, or rows of them."""
     regularizer, scene = made(subject), _Scene()
-    seen: list[Condition] = []
-
-    scene.critic.register_forward_pre_hook(lambda module, given: seen.append(given[1]))
+    scene.critic = recorded = _Recorded(scene.critic)
     scene.penalty(regularizer)
-    for given in seen:
+    for given in recorded.seen:
         wrong = [name for name in scene.condition if name not in given]
         require(not wrong, f"it calls the critic without {', '.join(wrong)}")
         if len(given["label"]) % _COUNT == 0:  # of a part of the batch, nobody knows which
@@ -122,7 +135,7 @@ def condition(subject: Subject) -> str:
             require(torch.equal(rows, expected), "it calls the critic with other labels than it was given")
     plain = _Scene("")
     require_tensor(plain.penalty(regularizer), "the penalty without labels", ())
-    return f"the critic is called {len(seen)} times"
+    return f"the critic is called {len(recorded.seen)} times"
 
 
 @CHECKS.add("scales", "a critic of several scales and of patches is served")
@@ -145,4 +158,4 @@ def values(subject: Subject) -> None:
 @CHECKS.add("state", "numbers of its own are tensors, and another instance takes them back")
 def state(subject: Subject) -> str:
     """As a checkpoint keeps them."""
-    return keeps_its_state(lambda: made(subject))
+    return keeps_its_state(lambda: made(subject), _Scene().penalty)
