@@ -169,7 +169,14 @@ def build_part(registry: Registry, kind: str, choice: Choice, path: str, *argume
     settings = validated(cast(PartSpec, found.spec).settings, choice.settings, path)
     factory = _factory(found)
     with _failures_named(found):
-        return factory(settings, *arguments)
+        part = factory(settings, *arguments)
+    missing = [name for name in cast(PartSpec, found.spec).methods if not hasattr(part, name)]
+    if missing:
+        raise GenframeError(
+            f"{kind} '{found.spec.name}' of plugin {found.plugin} has no {' and no '.join(missing)}: what its factory "
+            f"makes is {type(part).__name__}"
+        )
+    return part
 
 
 @contextmanager

@@ -34,6 +34,11 @@ _SINGLE_PARTS: Mapping[str, str] = {
     "preview": "visualizer",
 }
 _MANY_PARTS: Mapping[str, str] = {"metrics": "metric", "observers": "observer"}
+#: The kind of each part that is not in an algorithm's slot, by its key.
+PART_KINDS: Mapping[str, str] = {**_SINGLE_PARTS, **_MANY_PARTS}
+
+#: Slots that have a flag; not every algorithm has them.
+_FLAGGED_SLOTS = ("noise", "objective", "regularizers", "augmentations", "terms")
 _LENGTHS = ("steps", "epochs", "minutes")
 _OTHER_KEYS = ("recipe", "seed", "training")
 
@@ -256,6 +261,8 @@ def _check_keys(change: Tree, slots: Mapping[str, Slot]) -> None:
         raise ConfigError("a recipe is chosen by --plugin, or at the top of a --config file")
     for key in change:
         if key not in known:
+            if key in _FLAGGED_SLOTS:
+                raise ConfigError(f"this run's algorithm takes no {key}: leave it out, or name another --algorithm")
             raise ConfigError(
                 f"{key} is not a part of this configuration; known are {quoted(known)}.{nearest(key, known)}"
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
+from genframe.errors import DataError, quoted
 from genframe.interfaces import Batch, Dataset
 from genframe.pictures import Raster, Row, sheet
 from genframe.shapes import PIXEL_KINDS, Field
@@ -20,6 +23,7 @@ def describe(data: Dataset) -> list[str]:
     train, heldout = data.split("train"), data.split("heldout")
     rows = [("samples", f"{len(train):,} to train on, {len(heldout):,} held out")]
     looked_at = examples(train)
+    refuse_unlike(looked_at, data.fields)
     for name, field in data.fields.items():
         rows.append((name, _field_text(field)))
         among = f"of {_count(looked_at):,} looked at: " if _count(looked_at) < len(train) else ""
@@ -46,6 +50,29 @@ def contact_sheet(data: Dataset, title: str) -> Raster | None:
         images = _signed(looked_at[pixels[0]][: _COLUMNS * 8].flatten(0, -4))
         rows = [Row(images=part) for part in torch.split(images, _COLUMNS)]
     return sheet(rows, title=title, smooth=True)
+
+
+def refuse_unlike(batch: Batch, fields: Mapping[str, Field]) -> None:
+    """Refuses a batch that is not as its dataset declares it.
+
+    Raises:
+        DataError: a field is missing, of another shape or dtype, or a class has no name.
+    """
+    for name, field in fields.items():
+        if name not in batch:
+            raise DataError(f"the dataset declares '{name}' and gives {quoted(batch)}")
+        values = batch[name]
+        wanted = torch.uint8 if field.kind in PIXEL_KINDS else torch.int64 if field.kind == "class" else torch.float32
+        if values.dtype != wanted or values.shape[1:] != field.shape:
+            raise DataError(
+                f"the dataset gives '{name}' of the shape {tuple(values.shape[1:])} and {values.dtype}, and what it "
+                f"declares is of the shape {field.shape} and {wanted}"
+            )
+        if field.kind == "class" and len(values) and not 0 <= int(values.min()) <= int(values.max()) < field.width:
+            raise DataError(
+                f"the dataset gives '{name}' from {int(values.min())} to {int(values.max())} and declares "
+                f"{field.width} classes, from 0 on"
+            )
 
 
 def examples(part: Dataset) -> Batch:

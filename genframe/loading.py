@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from genframe.build import Builder
 from genframe.config import RunConfig, stored
-from genframe.errors import CheckpointError, ConfigError, nearest, quoted
+from genframe.errors import CheckpointError, ConfigError, PluginError, nearest, quoted
 from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.pictures import to_uint8
 from genframe.registry import Registry
@@ -160,13 +161,14 @@ def load_generator(
     """
     folder, place = find_checkpoint(path), find_device(device)
     checkpoint = load_checkpoint(folder)
-    config = _configuration(checkpoint, folder, registry)
-    with understood(folder):
-        problem = problem_from_json(checkpoint.state["problem"])
-    builder = Builder(config, registry)
-    algorithm, parts = builder.algorithm(training=False)
-    with torch.random.fork_rng(devices=[]):
-        networks = builder.networks(problem)
+    with _origin_told(checkpoint):
+        config = _configuration(checkpoint, folder, registry)
+        with understood(folder):
+            problem = problem_from_json(checkpoint.state["problem"])
+        builder = Builder(config, of_runs(registry))
+        algorithm, parts = builder.algorithm(training=False)
+        with torch.random.fork_rng(devices=[]):
+            networks = builder.networks(problem)
     for role, network in networks.items():
         _restore(network, checkpoint.networks, role, folder, average)
         network.train(batch_statistics).to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -197,7 +199,23 @@ def configuration_of(folder: Path, registry: Registry) -> RunConfig:
 
 def _configuration(checkpoint: Checkpoint, folder: Path, registry: Registry) -> RunConfig:
     with understood(folder):
-        return stored(checkpoint.state["config"], registry.find_spec)
+        return stored(checkpoint.state["config"], of_runs(registry).find_spec)
+
+
+def of_runs(registry: Registry) -> Registry:
+    """Where the parts of earlier runs are found, which name genframe's own without saying so."""
+    return registry.preferring("genframe")
+
+
+@contextmanager
+def _origin_told(checkpoint: Checkpoint) -> Iterator[None]:
+    """Where a part of a run is missing, the message says what the run was made with."""
+    try:
+        yield
+    except PluginError as error:
+        made_with = checkpoint.state.get("environment", {}).get("plugins", {})
+        said = ", ".join(f"{name} {version}".rstrip() for name, version in made_with.items())
+        raise PluginError(f"{error} The run was made with {said}." if said else str(error)) from None
 
 
 def begin_with(networks: Mapping[str, nn.Module], path: Path) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from genframe.config import RunConfig, Tree, leaves, read_toml, resolve, tree_of
+from genframe.config import PART_KINDS, RunConfig, Tree, leaves, read_toml, resolve, tree_of
 from genframe.errors import ConfigError, DataError, nearest, quoted
-from genframe.registry import Registry
-from genframe.specs import DatasetSpec, RecipeSpec
+from genframe.registry import Registered, Registry
+from genframe.specs import AlgorithmSpec, DatasetSpec, RecipeSpec
 
 _LENGTHS = frozenset({"training.steps", "training.epochs", "training.minutes"})
 
@@ -91,8 +92,7 @@ def _named(recipe: str | None, written: Any, where: str, registry: Registry) -> 
 def _configured(registry: Registry, tree: Tree, options: Mapping[str, Any], settings: Sequence[Tree]) -> RunConfig:
     """The recipe that `tree` names, then the rest of it, then the options, then single settings."""
     rest = dict(tree)
-    spec = registry.find("recipe", rest.pop("recipe")).spec
-    assert isinstance(spec, RecipeSpec)
+    spec = _with_own_parts(registry, registry.find("recipe", rest.pop("recipe")))
     others = {key: value for key, value in options.items() if key not in _WATCHING}
     single = _together(settings)
     watching = {"observers": single.pop("observers")} if "observers" in single else {}
@@ -104,6 +104,28 @@ def _configured(registry: Registry, tree: Tree, options: Mapping[str, Any], sett
     if not options.get("stop_on_collapse"):
         return config
     return resolve(spec, [*changes, _stopping(config)], registry.find_spec)
+
+
+def _with_own_parts(registry: Registry, found: Registered) -> RecipeSpec:
+    """A recipe whose parts are those of its own distribution where others offer parts of these names, too."""
+    spec = found.spec
+    assert isinstance(spec, RecipeSpec)
+    preferring = registry.preferring(found.plugin.distribution)
+    algorithm = preferring.find("algorithm", spec.algorithm.name).spec
+    assert isinstance(algorithm, AlgorithmSpec)
+
+    def own(kind: str, choices: Any) -> Any:
+        if isinstance(choices, tuple):
+            return tuple(own(kind, each) for each in choices)
+        rivals = [each for each in registry.all(kind) if each.spec.name == choices.name]
+        return replace(choices, name=preferring.find(kind, choices.name).qualified_name) if len(rivals) > 1 else choices
+
+    slots = {
+        name: own(algorithm.slots[name].kind, choices) if name in algorithm.slots else choices
+        for name, choices in spec.slots.items()
+    }
+    parts = {key: own(kind, getattr(spec, key)) for key, kind in PART_KINDS.items()}
+    return replace(spec, slots=slots, **parts)
 
 
 def _watched(config: RunConfig, names: Sequence[str]) -> Tree:

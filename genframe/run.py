@@ -24,7 +24,7 @@ from genframe.rundir.directory import NUMBERED
 from genframe.rundir.lock import held
 from genframe.rundir.remains import clear, has_begun
 from genframe.rundir.space import refuse_full_disk, stored_bytes
-from genframe.training.batches import batches, reading_errors
+from genframe.training.batches import as_declared, batches, reading_errors
 from genframe.training.device import cpu_threads, private_randomness
 from genframe.training.loop import train
 from genframe.training.signals import StopRequest, stop_on_signals
@@ -121,6 +121,7 @@ def _train(assembly: Assembly, recorder: Recorder, progress: Progress, stop: Sto
     training = assembly.config.training
     seed, workers = assembly.config.seed, training.workers
     stream = batches(assembly.train, batch_size=assembly.batch_size, seed=seed, workers=workers, first=progress.step)
+    stream = as_declared(stream, assembly.train.fields)
     with reading_errors(), private_randomness(assembly.compute.device):
         return train(assembly.trainer, stream, training, recorder, stop, first=progress.step, seconds=progress.seconds)
 

@@ -12,7 +12,7 @@ from genframe.build import Builder, build_part
 from genframe.config import Tree
 from genframe.errors import ConfigError
 from genframe.interfaces import Fitted, NoiseSampler, Stateful, Truncatable
-from genframe.loading import LoadedGenerator
+from genframe.loading import LoadedGenerator, of_runs
 from genframe.randomness import derive_key
 from genframe.registry import Registry
 from genframe.settings import validated
@@ -82,8 +82,8 @@ def _chosen(
 
 
 def _are_one(registry: Registry, name: str, other: str) -> bool:
-    """Whether both name the same law: ``gaussian`` and ``genframe/gaussian`` do."""
-    return registry.find("noise", name).qualified_name == registry.find("noise", other).qualified_name
+    """Whether a name means the law of that name in a run: ``gaussian`` and ``genframe/gaussian`` do."""
+    return registry.find("noise", name).qualified_name == of_runs(registry).find("noise", other).qualified_name
 
 
 def _change(settings: Sequence[Tree]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _built(generator: LoadedGenerator, registry: Registry, choice: Choice) -> No
     law = build_part(registry, "noise", choice, "noise")
     if isinstance(law, Fitted):
         # Samples of a seed that nobody draws by: whatever is drawn from the law is new.
-        law.fit(generator.view(derive_key(0, "fit"), Builder(generator.config, registry).dataset))
+        law.fit(generator.view(derive_key(0, "fit"), Builder(generator.config, of_runs(registry)).dataset))
     wanted = generator.trained.problem.noise_shape
     if law.shape != wanted:
         raise ConfigError(

@@ -8,11 +8,12 @@ only when a run needs the part.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from genframe.shapes import FieldKind
+from genframe.errors import nearest, quoted
+from genframe.shapes import LABEL_KINDS, FieldKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,12 @@ Factory = str | Callable[..., Any]
 
 #: What users type.
 NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+
+
+def _check_among(what: str, given: Collection[str], known: Collection[str]) -> None:
+    wrong = [each for each in given if each not in known]
+    if wrong:
+        raise ValueError(f"{what} is of {quoted(sorted(known))}; got {quoted(wrong)}.{nearest(wrong[0], known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +102,9 @@ class PartSpec(Spec):
         settings: a frozen, keyword-only dataclass whose fields all have defaults.
     """
 
+    #: What the part that the factory makes has.
+    methods: ClassVar[tuple[str, ...]] = ()
+
     factory: Factory
     settings: type = NoSettings
 
@@ -131,6 +141,7 @@ class AlgorithmSpec(PartSpec):
 
     kind: ClassVar[str] = "algorithm"
     hook: ClassVar[str] = "genframe_algorithms"
+    methods: ClassVar[tuple[str, ...]] = ("problem", "optimizers", "step", "generator")
 
     slots: Mapping[str, Slot] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
@@ -148,6 +159,7 @@ class ArchitectureSpec(PartSpec):
 
     kind: ClassVar[str] = "architecture"
     hook: ClassVar[str] = "genframe_architectures"
+    methods: ClassVar[tuple[str, ...]] = ("build",)
 
     roles: frozenset[str] = frozenset()
 
@@ -163,8 +175,13 @@ class ConditioningSpec(PartSpec):
 
     kind: ClassVar[str] = "conditioning"
     hook: ClassVar[str] = "genframe_conditionings"
+    methods: ClassVar[tuple[str, ...]] = ("encoder", "block", "head")
 
     carries: frozenset[FieldKind] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_among(f"what conditioning {self.name!r} carries", self.carries, LABEL_KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +190,7 @@ class NoiseSpec(PartSpec):
 
     kind: ClassVar[str] = "noise"
     hook: ClassVar[str] = "genframe_noise_samplers"
+    methods: ClassVar[tuple[str, ...]] = ("draw", "project")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +199,7 @@ class ObjectiveSpec(PartSpec):
 
     kind: ClassVar[str] = "objective"
     hook: ClassVar[str] = "genframe_objectives"
+    methods: ClassVar[tuple[str, ...]] = ("pairs", "critic", "generator")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +208,7 @@ class RegularizerSpec(PartSpec):
 
     kind: ClassVar[str] = "regularizer"
     hook: ClassVar[str] = "genframe_regularizers"
+    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +217,7 @@ class AugmentationSpec(PartSpec):
 
     kind: ClassVar[str] = "augmentation"
     hook: ClassVar[str] = "genframe_augmentations"
+    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +226,7 @@ class TermSpec(PartSpec):
 
     kind: ClassVar[str] = "term"
     hook: ClassVar[str] = "genframe_terms"
+    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +240,7 @@ class DatasetSpec(PartSpec):
 
     kind: ClassVar[str] = "dataset"
     hook: ClassVar[str] = "genframe_datasets"
+    methods: ClassVar[tuple[str, ...]] = ("fields", "split", "read")
 
     opens: Callable[[Path], bool] | None = None
 
@@ -233,9 +256,14 @@ class MetricSpec(PartSpec):
 
     kind: ClassVar[str] = "metric"
     hook: ClassVar[str] = "genframe_metrics"
+    methods: ClassVar[tuple[str, ...]] = ("measure",)
 
     better: Literal["lower", "higher"]
     percent: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_among(f"what is better of metric {self.name!r}", [self.better], ("lower", "higher"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +276,7 @@ class VisualizerSpec(PartSpec):
 
     kind: ClassVar[str] = "visualizer"
     hook: ClassVar[str] = "genframe_visualizers"
+    methods: ClassVar[tuple[str, ...]] = ("draw",)
 
     ending: str = ".png"
 
@@ -258,6 +287,7 @@ class ObserverSpec(PartSpec):
 
     kind: ClassVar[str] = "observer"
     hook: ClassVar[str] = "genframe_observers"
+    methods: ClassVar[tuple[str, ...]] = ("started", "logged", "sampled", "finished")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, make_dataclass
 
 import pytest
 
-from genframe.specs import Choice, NoiseSpec, RecipeSpec
+from genframe.specs import Choice, ConditioningSpec, MetricSpec, NoiseSpec, RecipeSpec
 
 PLAIN = make_dataclass("PlainSettings", [("dim", int, 3)], frozen=True, kw_only=True)
 BARE = make_dataclass("BareSettings", [("dim", int)], frozen=True, kw_only=True)
@@ -37,6 +37,13 @@ def test_a_part_that_cannot_work_is_refused_when_it_is_written(changed, sentence
     assert NoiseSpec(**sound).name == "fog"
     with pytest.raises(ValueError, match=sentence):
         NoiseSpec(**(sound | changed))
+
+
+def test_kinds_of_label_and_directions_are_known_ones():
+    with pytest.raises(ValueError, match=r"conditioning 'fog' carries is of .* got 'klass'.*Did you mean 'class'"):
+        ConditioningSpec(name="fog", summary="Fog", factory="a:b", carries=frozenset({"klass"}))
+    with pytest.raises(ValueError, match="better of metric 'fog' is of 'higher', 'lower'; got 'bigger'"):
+        MetricSpec(name="fog", summary="Fog", factory="a:b", better="bigger")
 
 
 def test_a_recipe_takes_choices_and_nothing_else():

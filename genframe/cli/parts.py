@@ -8,7 +8,7 @@ from typing import Any
 from genframe.build import Builder
 from genframe.config import assignment
 from genframe.errors import ConfigError
-from genframe.loading import LoadedGenerator
+from genframe.loading import LoadedGenerator, of_runs
 from genframe.registry import Registry
 from genframe.sampling import View
 from genframe.specs import Choice
@@ -24,7 +24,7 @@ def choice(name: str, assignments: Iterable[str]) -> Choice:
 
 def view_of(generator: LoadedGenerator, registry: Registry, seed: int) -> View:
     """The run as metrics and visualizers see it; its dataset is opened when one of them asks."""
-    return generator.view(seed, Builder(generator.config, registry).dataset)
+    return generator.view(seed, Builder(generator.config, of_runs(registry)).dataset)
 
 
 def metrics_of(generator: LoadedGenerator, names: Sequence[str], assignments: Sequence[str]) -> list[Choice]:

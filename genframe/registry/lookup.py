@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -75,6 +76,7 @@ class Registry:
         ordered = sorted(specs, key=lambda each: (KINDS.index(each.spec.kind), each.spec.name, each.plugin))
         self._usable = [each for each in ordered if each.spec.api <= API_VERSION]
         self._too_new = [each for each in ordered if each.spec.api > API_VERSION]
+        self._preferred = ""
         self.disabled = list(disabled)
         self.plugins = list(plugins)
         self.broken = [*broken, *(BrokenPlugin(each.plugin, _too_new_reason(each)) for each in self._too_new)]
@@ -93,10 +95,18 @@ class Registry:
             raise PluginError(f"'{kind}' is not a kind of part; the kinds are {quoted(KINDS)}.{nearest(kind, KINDS)}")
         found = _matches(self._usable, kind, name)
         if len(found) > 1:
+            found = [each for each in found if each.plugin.is_from(self._preferred)] or found
+        if len(found) > 1:
             raise PluginError(_ambiguous(found))
         if not found:
             raise self._missing(kind, name)
         return found[0]
+
+    def preferring(self, distribution: str) -> Registry:
+        """The same, where a name that several plugins offer is this distribution's, if it is one of them."""
+        registry = copy.copy(self)
+        registry._preferred = distribution
+        return registry
 
     def find_spec(self, kind: str, name: str) -> PartSpec:
         """The spec alone, of a kind that is built (any but ``recipe``).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from genframe.data_info import refuse_unlike
 from genframe.errors import ConfigError, DataError, GenframeError
 from genframe.interfaces import Batch, Dataset
 from genframe.randomness import derive_key
+from genframe.shapes import Field
 
 _Request = tuple[int, Sequence[int]]
 
@@ -29,6 +31,18 @@ def batches_per_epoch(samples: int, batch_size: int) -> int:
             f"--batch-size {batch_size} is more than the {samples} training samples: take at most {samples}"
         )
     return samples // batch_size
+
+
+def as_declared(stream: Iterator[Batch], fields: Mapping[str, Field]) -> Iterator[Batch]:
+    """The same batches; the first of them is looked at.
+
+    Raises:
+        DataError: it is not as the dataset declares it.
+    """
+    first = next(stream)
+    refuse_unlike(first, fields)
+    yield first
+    yield from stream
 
 
 def batches(data: Dataset, *, batch_size: int, seed: int, workers: int = 0, first: int = 0) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genframe.errors import CheckpointError, PluginError
+from genframe.errors import CheckpointError, GenframeError, PluginError, quoted
 from genframe.interfaces import Algorithm, Batch
 from genframe.randomness import derive_key
 from genframe.shapes import Field
@@ -108,6 +108,11 @@ class Trainer:
 
     def update(self, loss: Tensor, roles: Sequence[str], step: TrainingStep) -> None:
         """Backward, the check that all is finite, the updates, the running averages."""
+        if loss.shape:
+            raise GenframeError(
+                f"what is minimised for {quoted(roles)} has the shape {tuple(loss.shape)} and is to be one number: a "
+                "loss, a penalty or a term among it gives one for each sample"
+            )
         optimizers = [self.optimizers[role] for role in roles]
         parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
         for optimizer in optimizers:

@@ -1,7 +1,7 @@
 """Penalties on the gradient of the critic with respect to its input.
 
-A sample's score is the mean of its logits at each scale, summed over the scales; the gradient is of that score. All of
-it is float32 at least, and differentiable once more for the critic's weights.
+A sample's score is the mean of its logits at each scale, summed over the scales; the gradient is of that score. What is
+made of the gradient is float32 at least, and differentiable once more for the critic's weights.
 """
 
 from __future__ import annotations
@@ -66,13 +66,10 @@ def squared_slopes(critic: Critic, samples: Tensor, condition: Condition) -> Ten
     with torch.enable_grad():
         score = torch.stack([_summed(logits) for logits in critic(samples, condition).logits]).sum()
     (gradient,) = torch.autograd.grad(score, samples, create_graph=True)
-    return _precise(gradient).square().flatten(1).sum(1)
+    gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+    return gradient.square().flatten(1).sum(1)
 
 
 def _summed(logits: Tensor) -> Tensor:
     """The sum over samples of the mean over a sample's patches."""
-    return _precise(logits).flatten(1).mean(1).sum() if logits.dim() > 1 else _precise(logits).sum()
-
-
-def _precise(values: Tensor) -> Tensor:
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return logits.reshape(len(logits), -1).mean(1).sum()

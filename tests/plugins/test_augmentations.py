@@ -64,11 +64,14 @@ def test_a_translation_moves_each_sample_as_a_whole_and_brings_in_zeros(shape):
     assert len(seen) > 1
 
 
-def test_a_translation_reaches_its_furthest_and_no_further():
-    samples = torch.ones(2000, 1, 8, 8)
-    empty = (translated(samples, 0.25, rng()) == 0).all(-1).sum(-1).flatten()
-    assert empty.min() == 0
-    assert empty.max() == 2
+def test_a_translation_makes_every_move_up_to_its_furthest_equally_often():
+    samples = torch.zeros(3500, 1, 8, 14)
+    samples[:, :, 4, 7] = 1.0
+    places = translated(samples, 0.2, rng()).nonzero()[:, 2:] - torch.tensor([4, 7])  # 1.6 and 2.8, rounded
+    moves, counts = places.unique(dim=0, return_counts=True)
+    assert moves.tolist() == [[down, right] for down in range(-2, 3) for right in range(-3, 4)]
+    assert counts.min() > 60  # of 100 expected
+    assert counts.max() < 140
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -84,6 +87,25 @@ def test_a_cutout_covers_a_rectangle_of_all_channels_and_leaves_the_rest(shape):
         assert covered[0].sum() == rows * columns
         assert 1 <= rows <= int(height * 0.5 + 0.5)
         assert 1 <= columns <= int(width * 0.5 + 0.5)
+
+
+def test_the_centre_of_a_cutout_lies_anywhere():
+    covered = cut_out(torch.ones(1000, 1, 8, 6), 0.5, rng())[:, 0] == 0
+    rows, columns = covered.any(2).unique(dim=0), covered.any(1).unique(dim=0)
+    # Four rows around a line between two rows, the edges included; three columns around one of the columns.
+    assert {tuple(row.nonzero()[:, 0].tolist()) for row in rows} == {
+        tuple(range(max(line - 2, 0), min(line + 2, 8))) for line in range(9)
+    }
+    assert {tuple(column.nonzero()[:, 0].tolist()) for column in columns} == {
+        tuple(range(max(centre - 1, 0), min(centre + 2, 6))) for centre in range(6)
+    }
+
+
+def test_a_policy_is_its_changes_in_their_order_at_their_strength():
+    samples, once = images(4, 3, 8, 8), rng()
+    changed = make(policy=("cutout", "color", "translation"), translation=0.25, cutout=0.75)(samples, rng())
+    assert torch.equal(changed, translated(recoloured(cut_out(samples, 0.75, once), once), 0.25, once))
+    assert torch.equal(make(policy=("cutout",))(samples, rng()), cut_out(samples, 0.5, rng()))
 
 
 def test_colour_changes_brightness_saturation_and_contrast_within_their_ranges():
@@ -110,10 +132,18 @@ def test_one_channel_has_no_saturation():
     assert factor.max() < 1.5
 
 
-def test_frames_of_a_sample_change_alike():
-    picture = images(6, 1, 3, 8, 8).expand(6, 4, 3, 8, 8)
-    changed = make()(picture, rng())
-    assert all(torch.equal(changed[:, 0], changed[:, frame]) for frame in range(1, 4))
+def test_frames_of_a_sample_change_alike_and_as_a_picture_would():
+    pictures = images(6, 3, 8, 8)
+    changed = make()(pictures[:, None].expand(6, 4, 3, 8, 8), rng())
+    torch.testing.assert_close(changed, make()(pictures, rng())[:, None].expand_as(changed))
+
+
+def test_the_contrast_of_a_sample_is_also_that_between_its_frames():
+    frames = torch.tensor([0.0, 0.2]).double().view(1, 2, 1, 1, 1).expand(500, 2, 1, 4, 4)
+    changed = recoloured(frames, rng())
+    factor = (changed[:, 1] - changed[:, 0]) / 0.2
+    assert 0.5 <= factor.min() < 0.6
+    assert 1.4 < factor.max() < 1.5
 
 
 def test_points_are_refused_in_a_sentence():

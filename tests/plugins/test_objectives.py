@@ -114,6 +114,40 @@ def test_each_side_pays_what_the_paper_says(name):
     assert objective.generator(given, fake).item() == pytest.approx(sum(generator(r, f) for r, f in pairs) / 3)
 
 
+LOG_2 = math.log(2)
+
+
+@pytest.mark.parametrize(
+    ("name", "logits", "critic", "generator"),
+    [
+        ("non-saturating", (0.0, 0.0), 2 * LOG_2, LOG_2),
+        ("minimax", (0.0, 0.0), 2 * LOG_2, -LOG_2),
+        ("least-squares", (0.5, 0.5), 0.25, 0.125),
+        ("least-squares", (1.0, 0.0), 0.0, 0.5),
+        ("hinge", (0.0, 0.0), 2.0, 0.0),
+        ("hinge", (1.5, -1.5), 0.0, 1.5),
+        ("wasserstein", (3.0, 3.0), 0.0, -3.0),
+        ("relativistic", (3.0, 3.0), LOG_2, LOG_2),
+    ],
+)
+def test_an_undecided_critic_and_a_sure_one_pay_what_is_known(name, logits, critic, generator):
+    objective, (real, fake) = make(name), (critique([logit] * 4) for logit in logits)
+    assert objective.critic(real, fake).item() == pytest.approx(critic)
+    assert objective.generator(real if objective.pairs else None, fake).item() == pytest.approx(generator)
+
+
+def test_the_targets_of_least_squares_are_settings():
+    objective = make("least-squares", real=2.0, fake=-1.0, wanted=0.5)
+    assert objective.critic(critique([3.0]), critique([1.0])).item() == pytest.approx((1 + 4) / 2)
+    assert objective.generator(None, critique([1.0])).item() == pytest.approx(0.125)
+
+
+def test_minimax_saturates_where_the_critic_is_certain():
+    logits = torch.tensor([-50.0], requires_grad=True)
+    make("minimax").generator(None, Critique((logits,))).backward()
+    assert logits.grad.item() == pytest.approx(0.0, abs=1e-12)
+
+
 def test_only_the_relativistic_objective_pairs():
     assert {name for name in SPECS if make(name).pairs} == {"relativistic"}
 

@@ -146,6 +146,20 @@ def test_low_precision_gives_a_finite_float32_penalty(name):
     assert all(p.grad is None or p.grad.isfinite().all() for p in critic.parameters())
 
 
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_low_precision_samples_have_a_float32_penalty(name):
+    critic, (real, fake) = Linear((6,)).bfloat16(), data((6,), torch.bfloat16)
+    assert make(name)(critic, real, fake, LABEL, rng()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_a_penalty_can_be_looked_at_where_no_gradients_are_recorded(name):
+    critic, (real, fake) = Linear((6,)), data((6,))
+    with torch.no_grad():
+        looked_at = make(name)(critic, real, fake, LABEL, rng())
+    assert torch.equal(looked_at, make(name)(critic, real, fake, LABEL, rng()))
+
+
 def test_the_same_generator_state_gives_the_same_segment():
     critic, (real, fake) = Small(6, norm=False).double(), data((6,))
     penalty = make("gradient-penalty")

@@ -225,11 +225,11 @@ def test_with_any_such_plugin_the_program_works_and_names_it(name, make_distribu
     specs = json.loads(cli("plugins", "list", "--specs", "--json").out)
     is_broken = name not in SOUND_BUT_RUDE
     assert [each["plugin"] for each in specs["broken"]] == [name] * is_broken
-    result = cli("run", "--plugin", "cdcgan", "--dry-run")
     if name == "namesake":
+        result = cli("run", "--plugin", "cdcgan", "--dry-run", "--objective", "non-saturating")
         assert result.code == 4
         assert "write 'genframe-bad/non-saturating' or 'genframe/non-saturating'" in result.err
-        result = cli("run", "--plugin", "cdcgan", "--dry-run", "--objective", "genframe/non-saturating")
+    result = cli("run", "--plugin", "cdcgan", "--dry-run")
     assert result.code == 0, result.err
     assert tomllib.loads(result.out)["recipe"] == "cdcgan"
     result = cli("doctor")
