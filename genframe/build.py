@@ -35,6 +35,23 @@ if TYPE_CHECKING:
 _SpecT = TypeVar("_SpecT", bound=PartSpec)
 
 
+#: What a part of each kind has; `genframe.interfaces` says what for.
+_METHODS: Mapping[str, tuple[str, ...]] = {
+    "algorithm": ("problem", "optimizers", "step", "generator"),
+    "architecture": ("build",),
+    "conditioning": ("encoder", "block", "head"),
+    "noise": ("draw", "project"),
+    "objective": ("pairs", "critic", "generator"),
+    "regularizer": ("__call__",),
+    "augmentation": ("__call__",),
+    "term": ("__call__",),
+    "dataset": ("fields", "__len__", "split", "read"),
+    "metric": ("measure",),
+    "visualizer": ("draw",),
+    "observer": ("started", "logged", "sampled", "finished"),
+}
+
+
 class Builder:
     """Builds the parts of one configuration."""
 
@@ -170,7 +187,7 @@ def build_part(registry: Registry, kind: str, choice: Choice, path: str, *argume
     factory = _factory(found)
     with _failures_named(found):
         part = factory(settings, *arguments)
-    missing = [name for name in cast(PartSpec, found.spec).methods if not hasattr(part, name)]
+    missing = [name for name in _METHODS[kind] if not hasattr(part, name)]
     if missing:
         raise GenframeError(
             f"{kind} '{found.spec.name}' of plugin {found.plugin} has no {' and no '.join(missing)}: what its factory "

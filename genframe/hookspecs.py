@@ -155,9 +155,15 @@ def genframe_architectures() -> Iterable[ArchitectureSpec]:
                 def __init__(self):
                     super().__init__()
                     self.encoder = conditioning.encoder("generator")
-                    self.layer = conditioning.block(BlockSpec(
-                        operation="linear", in_channels=math.prod(problem.noise_shape), out_channels=pixels,
-                        norm=False, activation="tanh"))
+                    self.layer = conditioning.block(
+                        BlockSpec(
+                            operation="linear",
+                            in_channels=math.prod(problem.noise_shape),
+                            out_channels=pixels,
+                            norm=False,
+                            activation="tanh",
+                        )
+                    )
 
                 def forward(self, noise, condition):
                     flat = self.layer(noise.flatten(1), self.encoder(condition))
@@ -204,7 +210,7 @@ def genframe_conditionings() -> Iterable[ConditioningSpec]:
         def __init__(self, settings, problem):
             if len(problem.labels) != 1:
                 raise ConfigError(f"'logit-offset' carries one class, and the data has {', '.join(problem.labels)}")
-            (self.name, self.field), = problem.labels.items()
+            ((self.name, self.field),) = problem.labels.items()
 
         def encoder(self, role):
             from torch import nn

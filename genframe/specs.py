@@ -102,9 +102,6 @@ class PartSpec(Spec):
         settings: a frozen, keyword-only dataclass whose fields all have defaults.
     """
 
-    #: What the part that the factory makes has.
-    methods: ClassVar[tuple[str, ...]] = ()
-
     factory: Factory
     settings: type = NoSettings
 
@@ -141,7 +138,6 @@ class AlgorithmSpec(PartSpec):
 
     kind: ClassVar[str] = "algorithm"
     hook: ClassVar[str] = "genframe_algorithms"
-    methods: ClassVar[tuple[str, ...]] = ("problem", "optimizers", "step", "generator")
 
     slots: Mapping[str, Slot] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
@@ -159,7 +155,6 @@ class ArchitectureSpec(PartSpec):
 
     kind: ClassVar[str] = "architecture"
     hook: ClassVar[str] = "genframe_architectures"
-    methods: ClassVar[tuple[str, ...]] = ("build",)
 
     roles: frozenset[str] = frozenset()
 
@@ -175,7 +170,6 @@ class ConditioningSpec(PartSpec):
 
     kind: ClassVar[str] = "conditioning"
     hook: ClassVar[str] = "genframe_conditionings"
-    methods: ClassVar[tuple[str, ...]] = ("encoder", "block", "head")
 
     carries: frozenset[FieldKind] = frozenset()
 
@@ -190,7 +184,6 @@ class NoiseSpec(PartSpec):
 
     kind: ClassVar[str] = "noise"
     hook: ClassVar[str] = "genframe_noise_samplers"
-    methods: ClassVar[tuple[str, ...]] = ("draw", "project")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +192,6 @@ class ObjectiveSpec(PartSpec):
 
     kind: ClassVar[str] = "objective"
     hook: ClassVar[str] = "genframe_objectives"
-    methods: ClassVar[tuple[str, ...]] = ("pairs", "critic", "generator")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +200,6 @@ class RegularizerSpec(PartSpec):
 
     kind: ClassVar[str] = "regularizer"
     hook: ClassVar[str] = "genframe_regularizers"
-    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +208,6 @@ class AugmentationSpec(PartSpec):
 
     kind: ClassVar[str] = "augmentation"
     hook: ClassVar[str] = "genframe_augmentations"
-    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +216,6 @@ class TermSpec(PartSpec):
 
     kind: ClassVar[str] = "term"
     hook: ClassVar[str] = "genframe_terms"
-    methods: ClassVar[tuple[str, ...]] = ("__call__",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +229,6 @@ class DatasetSpec(PartSpec):
 
     kind: ClassVar[str] = "dataset"
     hook: ClassVar[str] = "genframe_datasets"
-    methods: ClassVar[tuple[str, ...]] = ("fields", "split", "read")
 
     opens: Callable[[Path], bool] | None = None
 
@@ -256,7 +244,6 @@ class MetricSpec(PartSpec):
 
     kind: ClassVar[str] = "metric"
     hook: ClassVar[str] = "genframe_metrics"
-    methods: ClassVar[tuple[str, ...]] = ("measure",)
 
     better: Literal["lower", "higher"]
     percent: bool = False
@@ -276,7 +263,6 @@ class VisualizerSpec(PartSpec):
 
     kind: ClassVar[str] = "visualizer"
     hook: ClassVar[str] = "genframe_visualizers"
-    methods: ClassVar[tuple[str, ...]] = ("draw",)
 
     ending: str = ".png"
 
@@ -287,7 +273,6 @@ class ObserverSpec(PartSpec):
 
     kind: ClassVar[str] = "observer"
     hook: ClassVar[str] = "genframe_observers"
-    methods: ClassVar[tuple[str, ...]] = ("started", "logged", "sampled", "finished")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from genframe.errors import ConfigError, quoted
+from genframe.errors import ConfigError, GenframeError, quoted
 from genframe.registry import Registry, load_registry
 from genframe.specs import PartSpec
-from genframe.testing.catalogue import Examine
-from genframe.testing.results import Check, Result
+from genframe.testing.catalogue import Entry
+from genframe.testing.results import Check, Result, SkippedError
 from genframe.testing.subject import Subject
 
 
@@ -62,20 +62,36 @@ def check(
 
 def _checks_of(subject: Subject) -> Sequence[Check]:
     from genframe.testing import common
+    from genframe.testing.surroundings import Surroundings
 
     kind = importlib.import_module(f"genframe.testing.kinds.{subject.found.spec.kind}")
-    shared = common.CHECKS if isinstance(subject.found.spec, PartSpec) else common.RECIPE_CHECKS
+    is_built = isinstance(subject.found.spec, PartSpec)
+    shared = common.CHECKS if is_built else common.RECIPE_CHECKS
+
+    @cache
+    def obstacle() -> str:
+        """Why no check can use the part; the check 'factory' tells the same as a fault."""
+        before = Surroundings()
+        try:
+            kind.made(subject)
+        except Exception as error:
+            return f"it cannot be built, as 'factory' says: {error}" if type(error) is GenframeError else ""
+        finally:
+            before.restore()
+        return ""
+
+    def examined(entry: Entry, subject: Subject) -> str:
+        if is_built and entry.name not in common.WITHOUT_THE_PART and obstacle():
+            raise SkippedError(obstacle())
+        return entry.examine(subject) or ""
+
     return [
         Check(
             part=subject.name,
             name=entry.name,
             explanation=entry.explanation,
-            examine=partial(_examined, entry.examine, subject),
+            examine=partial(examined, entry, subject),
             homes=subject.homes,
         )
         for entry in (*shared, *kind.CHECKS, *((common.THROUGHPUT,) if hasattr(kind, "work") else ()))
     ]
-
-
-def _examined(examine: Examine, subject: Subject) -> str:
-    return examine(subject) or ""

@@ -516,7 +516,7 @@ def writes_elsewhere(self, step, values):
 FAULTS: dict[tuple[str, str], Fault] = {
     # Of every kind, planted in one.
     ("any", "settings"): fault(Noise, "Loose is not frozen", settings=Loose),
-    ("any", "factory"): fault(changed(Noise, project=property()), "lacks project"),
+    ("any", "factory"): fault(changed(Noise, project=property()), "has no project"),
     ("any", "throughput"): fault(
         fail_the_third_time(Noise, "draw", lambda indices, key: len(indices) == 1000), r"RuntimeError: tired \(.*\d\)"
     ),
@@ -881,7 +881,6 @@ SLOW = frozenset({"algorithm", "observer", "recipe", "architecture", "conditioni
 
 #: What a fault cannot but break as well.
 ALSO: dict[tuple[str, str], set[str]] = {
-    ("any", "factory"): {"global-state", "throughput", "projection", "state"},
     ("noise", "shape"): {"projection"},
     ("regularizer", "scalar"): {"condition", "scales"},
     ("augmentation", "seeds"): {"independence"},

@@ -27,8 +27,6 @@ from genframe.training.digests import Digests
 from genframe.training.replay import unfused
 from genframe.training.steps import Habits, RecordedStep, Slots, TrainingStep, Trouble
 
-METHODS = ("problem", "optimizers", "step", "generator")
-
 CHECKS = Checks()
 
 _STEPS = 3

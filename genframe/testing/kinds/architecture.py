@@ -28,8 +28,6 @@ from genframe.testing.runs import LABELLED, UNLABELLED, stream_of, trial
 from genframe.testing.subject import Subject, first_of
 from genframe.testing.tensors import require_tensor, same, stored
 
-METHODS = ("build",)
-
 CHECKS = Checks()
 
 _COUNT = 4

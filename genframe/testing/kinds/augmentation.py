@@ -12,8 +12,6 @@ from genframe.testing.results import FaultError, Work, require
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import generator, keeps_its_state, no_values, require_tensor, same
 
-METHODS = ("__call__",)
-
 CHECKS = Checks()
 
 _SIZES = ((1, 8, 8), (3, 32, 32), (3, 32, 24), (4, 9, 16))

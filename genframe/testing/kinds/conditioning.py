@@ -20,8 +20,6 @@ from genframe.testing.runs import NETWORKS
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import generator, no_values, require_tensor, same, stored
 
-METHODS = ("encoder", "block", "head")
-
 CHECKS = Checks()
 
 _COUNT = 4

@@ -16,8 +16,6 @@ from genframe.testing.results import Work, require
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import require_tensor, same
 
-METHODS = ("fields", "__len__", "split", "read")
-
 CHECKS = Checks()
 
 _BATCH = 32

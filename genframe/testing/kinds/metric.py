@@ -12,8 +12,6 @@ from genframe.testing.results import FaultError, Work, require
 from genframe.testing.runs import Finished, on_some_run
 from genframe.testing.subject import Subject
 
-METHODS = ("measure",)
-
 CHECKS = Checks()
 
 

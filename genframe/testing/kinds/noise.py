@@ -12,8 +12,6 @@ from genframe.testing.runs import fitted
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import generator, keeps_its_state, no_values, require_tensor, same
 
-METHODS = ("shape", "draw", "project")
-
 CHECKS = Checks()
 
 _KEY = 1234567890123456789

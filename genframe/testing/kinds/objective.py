@@ -13,8 +13,6 @@ from genframe.testing.results import Work, require
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import generator, keeps_its_state, no_values, require_tensor
 
-METHODS = ("critic", "generator", "pairs")
-
 CHECKS = Checks()
 
 #: A scalar critic; patches; both at once.

@@ -18,8 +18,6 @@ from genframe.testing.results import Work, require
 from genframe.testing.runs import LABELLED, Finished, configured, finished, game, trained
 from genframe.testing.subject import Subject
 
-METHODS = ("started", "logged", "sampled", "finished")
-
 CHECKS = Checks()
 
 _REMARK = "mode collapse suspected at step 4"

@@ -14,8 +14,6 @@ from genframe.testing.results import FaultError, SkippedError, Work, require
 from genframe.testing.subject import Subject
 from genframe.testing.tensors import keeps_its_state, no_values, require_tensor, same
 
-METHODS = ("__call__",)
-
 CHECKS = Checks()
 
 _COUNT = 6

@@ -14,8 +14,6 @@ from genframe.testing.results import FaultError, Work, require
 from genframe.testing.runs import Finished, on_some_run
 from genframe.testing.subject import Subject
 
-METHODS = ("draw",)
-
 CHECKS = Checks()
 
 _INFO = {"genframe": "conformance", "step": "4"}
