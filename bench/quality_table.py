@@ -196,11 +196,25 @@ def picture() -> None:
     names = [name for name in map(" / ".join, combinations()) if name in shown]
     tiles = [torch.from_numpy(shown[name])[:, None] / 127.5 - 1.0 for name in names]
     page = sheet(
-        [Row(label=name, images=images) for name, images in zip(names, tiles, strict=True)],
+        [Row(label=_short(name), images=images) for name, images in zip(names, tiles, strict=True)],
         title="MNIST, small networks, equal steps",
         column_labels=[str(number % 10) for number in range(SHOWN)],
     )
     page.save(PICTURE, {})
+
+
+def _short(name: str) -> str:
+    """``hinge, cBN`` for ``hinge / conditional-batch-norm``: what fits beside a row."""
+    shorter = {
+        "non-saturating": "non-satur.",
+        "least-squares": "least sq.",
+        "wasserstein + gradient-penalty": "WGAN-GP",
+        "relativistic + r1 + r2": "relativistic",
+        "conditional-batch-norm": "cBN",
+        "auxiliary-classifier": "AC",
+        "projection": "proj.",
+    }
+    return ", ".join(shorter.get(each, each) for each in name.split(" / "))
 
 
 def write_page(results: Mapping[str, Any]) -> None:

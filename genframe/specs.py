@@ -86,7 +86,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ValueError(f"a {self.kind}'s name is lower case letters, digits, '-' and '.'; got {self.name!r}")
+            raise ValueError(f"the name of {self.kind} {self.name!r} is not of lower case letters, digits, '-' and '.'")
         if not isinstance(self.api, int) or self.api < 1:
             raise ValueError(f"the api of {self.kind} {self.name!r} is a version from 1 on; got {self.api!r}")
         if not self.summary or "\n" in self.summary:

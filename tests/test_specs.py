@@ -21,8 +21,8 @@ class _Part:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"name": "Fog"}, "a noise's name is lower case letters"),
-        ({"name": ""}, "a noise's name is lower case letters"),
+        ({"name": "Fog"}, "the name of noise 'Fog' is not of lower case letters"),
+        ({"name": ""}, "the name of noise '' is not of lower case letters"),
         ({"summary": "two\nlines"}, "the summary of noise 'fog' is one line"),
         ({"summary": ""}, "the summary of noise 'fog' is one line"),
         ({"api": 0}, "the api of noise 'fog' is a version from 1 on; got 0"),

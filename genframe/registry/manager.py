@@ -97,10 +97,14 @@ def _implementations(module: Any) -> list[tuple[str, Callable[[], Any]]]:
 
 
 def _specs(hook: str, implementation: Callable[[], Any]) -> list[Spec]:
-    specs = list(implementation())
+    returned = implementation()
+    if isinstance(returned, Spec):
+        raise _MalformedError(f"its {hook} returned one {type(returned).__name__}: yield it, or return a list")
+    specs = list(returned)
     for spec in specs:
         if not isinstance(spec, _CLASSES[hook]):
+            given = f"{type(spec).__name__} '{spec.name}'" if isinstance(spec, Spec) else repr(spec)
             raise _MalformedError(
-                f"its {hook} returned {spec!r}, and each item must be a {_CLASSES[hook].__name__} of genframe.specs"
+                f"its {hook} returned {given}, and each item is to be of genframe.specs.{_CLASSES[hook].__name__}"
             )
     return specs

@@ -32,7 +32,7 @@ def check_name(kind: str, name: str, registry: Registry) -> None:
     """
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"a {kind}'s name is lower case letters, digits, '-' and '.', such as my-{kind}; got {name!r}"
+            f"the name of {kind} {name!r} is not of lower case letters, digits, '-' and '.': take one such as my-{kind}"
         )
     if len(name) > LONGEST:
         raise ConfigError(f"a new plugin's name has at most {LONGEST} characters; '{name}' has {len(name)}")

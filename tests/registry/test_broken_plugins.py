@@ -52,11 +52,16 @@ BROKEN = {
     ),
     "not-a-spec": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n    return ['fog']",
-        "its genframe_noise_samplers returned 'fog', and each item must be a NoiseSpec",
+        "its genframe_noise_samplers returned 'fog', and each item is to be of genframe.specs.NoiseSpec",
     ),
     "spec-of-another-kind": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n    return genframe_objectives()",
-        "each item must be a NoiseSpec",
+        "returned ObjectiveSpec 'sound', and each item is to be of genframe.specs.NoiseSpec",
+    ),
+    "one-spec-returned": (
+        f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n"
+        "    return NoiseSpec(name='fog', summary='Alone', factory='a:b')",
+        "its genframe_noise_samplers returned one NoiseSpec: yield it, or return a list",
     ),
     "nothing-returned": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n    pass",
@@ -65,7 +70,7 @@ BROKEN = {
     "invalid-spec": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n"
         "    yield NoiseSpec(name='Bad Name', summary='', factory='a:b')",
-        "ValueError: a noise's name is lower case letters",
+        "ValueError: the name of noise 'Bad Name' is not of lower case letters",
     ),
     "version-in-words": (
         f"{GOOD}\n@genframe.hookimpl\ndef genframe_noise_samplers():\n"
@@ -78,6 +83,7 @@ BROKEN = {
 HALF_BROKEN = {
     "raising-hook",
     "hook-that-exits",
+    "one-spec-returned",
     "raising-half-way",
     "not-a-spec",
     "spec-of-another-kind",
