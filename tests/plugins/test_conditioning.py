@@ -250,7 +250,10 @@ def test_networks_that_labels_would_not_steer_are_refused_with_a_remedy(name, se
 
 
 def test_completion_leaves_a_network_alone_that_asked_for_no_labels():
-    make("hidden", label=DIGIT).complete({"extractor": nn.Linear(3, 3)})
+    extractor = nn.Linear(3, 3)
+    before = extractor.weight.clone()
+    make("hidden", label=DIGIT).complete({"extractor": extractor})
+    assert torch.equal(extractor.weight, before)
 
 
 def test_completion_gives_the_schemes_own_layers_their_weights_also_under_spectral_normalisation():
