@@ -59,7 +59,7 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     "wasserstein + gradient-penalty": {
         "objective": "wasserstein",
         "regularizer": ("gradient-penalty",),
-        "settings": {"architecture.critic_norm": False},
+        "settings": {"architecture.critic_norm": False, "algorithm.updates": ["critic"] * 5 + ["generator"]},
     },
     "relativistic + r1 + r2": {
         "objective": "relativistic",

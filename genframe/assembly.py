@@ -30,6 +30,7 @@ from genframe.interfaces import (
 from genframe.loading import begin_with, problem_to_json
 from genframe.randomness import derive_key
 from genframe.registry import Registry
+from genframe.rundir.directory import RunDirectory
 from genframe.sampling import Conditions, View, needs_examples, run_title
 from genframe.shapes import Problem
 from genframe.specs import AlgorithmSpec, MetricSpec
@@ -88,8 +89,8 @@ class Assembly:
         assert self.config.training.batch_size is not None
         return self.config.training.batch_size
 
-    def view(self, step: int, pictures: Sequence[Path] = ()) -> View:
-        """The run as it is now, by the running averages where there are any; with the pictures that it has drawn."""
+    def view(self, step: int, directory: RunDirectory | None = None) -> View:
+        """The run as it is now, by the running averages where there are any; with what lies in its directory."""
         networks = {**self.trainer.networks, **self.trainer.averages.networks}
         trained = Trained(
             problem=self.problem, generator=self.algorithm.generator(networks), networks=networks, noise=self.noise
@@ -100,7 +101,7 @@ class Assembly:
             title=run_title(self.config, step),
             seed=self.config.seed,
             find_dataset=lambda: self.data,
-            pictures=pictures,
+            directory=directory,
         )
 
     def parameters(self) -> dict[str, int]:

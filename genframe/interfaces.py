@@ -6,7 +6,7 @@ Z noise, K one number a class or label.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -391,8 +391,18 @@ class RunView(Protocol):
     def pictures(self) -> Sequence[Path]:
         """The pictures that the run itself has drawn so far, in the order of their steps."""
 
+    @property
+    def history(self) -> Sequence[Mapping[str, float]]:
+        """What the run has logged so far: ``step`` and the values of each logged step, in order."""
+
     def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
         """Samples ``first`` to ``first + count - 1``. Without `condition`, the known conditions take turns."""
+
+    def stream(self, count: int, *, first: int = 0) -> Iterator[Samples]:
+        """The same samples in pieces of a few megabytes, for more of them than memory holds.
+
+        The user is shown how far it is, where somebody watches.
+        """
 
     def dataset(self) -> Dataset:
         """The run's dataset, both parts.
@@ -409,10 +419,13 @@ class Measurement:
     Attributes:
         value: the figure; what is not finite is shown as none.
         protocol: samples, reference set, seed, and whatever else the reader needs to repeat it; JSON values.
+        interval: in which the true figure lies with 95% confidence, lower and upper end; how it was taken is said in
+            the protocol's ``interval``. None where the metric gives none.
     """
 
     value: float
     protocol: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None
 
 
 class Metric(Protocol):

@@ -19,7 +19,7 @@ from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.pictures import to_uint8
 from genframe.registry import Registry
 from genframe.rundir.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, understood
-from genframe.rundir.directory import drawn_pictures
+from genframe.rundir.directory import RunDirectory
 from genframe.sampling import Conditions, View, draw, gathered, refuse_too_many, run_title
 from genframe.shapes import PIXEL_KINDS, Field, Problem
 from genframe.training.device import find_device
@@ -105,7 +105,7 @@ class LoadedGenerator:
             title=self.title,
             seed=seed,
             find_dataset=find_dataset,
-            pictures=drawn_pictures(self.path.parent.parent / "samples"),
+            directory=RunDirectory(self.path.parent.parent),
         )
 
     def _chosen(self, labels: Sequence[int | str]) -> tuple[str, list[int]]:

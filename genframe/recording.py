@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import platform
 import secrets
@@ -19,6 +17,7 @@ import torch
 import genframe
 from genframe.assembly import Assembly
 from genframe.errors import ConfigError, DataError, GenframeError, StoppedError, StorageError
+from genframe.figures import measurement_entry
 from genframe.interfaces import Listener, Metric, Monitor, Observer, RunView
 from genframe.resuming import Progress, environment
 from genframe.rundir.checkpoint import (
@@ -29,7 +28,7 @@ from genframe.rundir.checkpoint import (
     prune_checkpoints,
     write_checkpoint,
 )
-from genframe.rundir.directory import RunDirectory, drawn_pictures, now, step_name
+from genframe.rundir.directory import RunDirectory, now, step_name
 from genframe.training.digests import Digests, together
 
 
@@ -235,7 +234,7 @@ class Recorder:
         return self._measured[1]
 
     def _view(self, step: int) -> RunView:
-        return self._assembly.view(step, drawn_pictures(self._directory.samples))
+        return self._assembly.view(step, self._directory)
 
     def _picture(self, step: int, stem: str) -> None:
         view, path = self._view(step), self._directory.sample_file(stem)
@@ -249,10 +248,7 @@ class Recorder:
 def _measured(metric: Metric, view: RunView) -> dict[str, Any]:
     """The figure, or the reason why this run has none: a trained run is worth more than its figures."""
     try:
-        measurement = metric.measure(view)
-        value = float(measurement.value)
-        protocol = json.loads(json.dumps(dict(measurement.protocol)))
-        return {"value": value if math.isfinite(value) else None, "protocol": protocol}
+        return measurement_entry(metric.measure(view))
     except StoppedError:
         raise
     except (ConfigError, DataError) as error:

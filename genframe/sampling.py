@@ -8,7 +8,7 @@ range was asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,14 @@ from genframe.config import RunConfig
 from genframe.interfaces import Condition, Dataset, Samples, Trained
 from genframe.memory import refuse_too_large
 from genframe.randomness import derive_key
+from genframe.rundir.directory import RunDirectory, drawn_pictures
 from genframe.shapes import Problem
 
 #: How many samples are computed together, aligned to multiples of it.
 CHUNK = 64
+
+#: A piece of a stream has so many numbers: 16 MB in float32.
+_PIECE = 2**22
 
 
 class Conditions:
@@ -106,6 +110,10 @@ def gathered(chunks: Iterator[Samples]) -> Samples:
     )
 
 
+def _unwatched(done: int, count: int) -> None:
+    """Nobody looks."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What metrics, visualizers and observers see of a run; see `genframe.interfaces.RunView`.
@@ -116,7 +124,8 @@ class View:
         title: one line that says what is shown.
         seed: of the noise.
         find_dataset: finds the run's dataset, or raises DataError.
-        pictures: that the run itself has drawn so far.
+        directory: of the run; None for a checkpoint that lies in none.
+        watch: told how many samples of how many have streamed by.
     """
 
     trained: Trained
@@ -124,7 +133,18 @@ class View:
     title: str
     seed: int
     find_dataset: Callable[[], Dataset]
-    pictures: Sequence[Path] = ()
+    directory: RunDirectory | None = None
+    watch: Callable[[int, int], None] = _unwatched
+
+    @property
+    def pictures(self) -> Sequence[Path]:
+        """Those that the run itself has drawn so far."""
+        return drawn_pictures(self.directory.samples) if self.directory else ()
+
+    @property
+    def history(self) -> Sequence[Mapping[str, float]]:
+        """What the run has logged so far."""
+        return self.directory.rows("metrics.jsonl") if self.directory else ()
 
     def samples(self, count: int, *, first: int = 0, condition: Condition | None = None) -> Samples:
         """Samples `first` to `first + count - 1`; a given `condition` has `count` rows, one for each.
@@ -140,6 +160,15 @@ class View:
             return {name: values[(indices - first) % count] for name, values in condition.items()}
 
         return gathered(draw(self.trained, first, count, self.seed, given))
+
+    def stream(self, count: int, *, first: int = 0) -> Iterator[Samples]:
+        """The same samples in pieces, at most `_PIECE` numbers or `CHUNK` samples each."""
+        numbers = math.prod(self.trained.problem.output.shape)
+        piece = max(_PIECE // numbers // CHUNK, 1) * CHUNK
+        for begin in range(first, first + count, piece):
+            size = min(piece, first + count - begin)
+            yield gathered(draw(self.trained, begin, size, self.seed, self.conditions.at))
+            self.watch(begin + size - first, count)
 
     def dataset(self) -> Dataset:
         """The run's dataset."""

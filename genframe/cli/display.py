@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from genframe.cli.figures import figure_line
+from genframe.figures import figure_line
 from genframe.specs import MetricSpec
 
 if TYPE_CHECKING:

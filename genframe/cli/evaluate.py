@@ -36,8 +36,9 @@ def evaluate(
     genframe evaluate runs/cdcgan-digits-0001 --metric nn1 --json
     """
     from genframe.build import build_part
-    from genframe.cli.figures import figure_line
     from genframe.cli.parts import metrics_of, view_of
+    from genframe.cli.watching import watched
+    from genframe.figures import figure_line, measurement_entry
     from genframe.loading import load_generator
     from genframe.registry import load_registry
     from genframe.specs import MetricSpec
@@ -48,8 +49,9 @@ def evaluate(
     settings = (*assignments, *([f"count={count}"] if count is not None else []))
     results = {}
     for choice in metrics_of(generator, names, settings):
-        measurement = build_part(registry, "metric", choice, choice.name).measure(view)
-        results[choice.name] = {"value": measurement.value, "protocol": dict(measurement.protocol)}
+        metric = build_part(registry, "metric", choice, choice.name)
+        with watched(view, choice.name) as seen:
+            results[choice.name] = measurement_entry(metric.measure(seen))
     if as_json:
         click.echo(json.dumps(results))
         return

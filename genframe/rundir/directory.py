@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,15 @@ class RunDirectory:
                     kept.append(line)
         write_atomically(path, b"".join(kept))
         return lost
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a file, in order; a line that cannot be read is left out. Empty where there is no file."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        with storage_errors(path), open(path, "rb") as file:
+            read = [_row_of(line) for line in iter(partial(file.readline, _LONGEST), b"")]
+        return [row for row in read if row is not None]
 
     def append_digests(self, row: Mapping[str, Any]) -> None:
         """Adds a row to ``digests.jsonl``."""

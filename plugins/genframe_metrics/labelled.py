@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genframe.errors import ConfigError, DataError
-from genframe.interfaces import Dataset, RunView
+from genframe.interfaces import Dataset, RunView, Samples
 from genframe.pictures import to_uint8
 from genframe.shapes import Problem
 
@@ -44,8 +44,23 @@ def label_name(problem: Problem, metric: str) -> str:
 
 def generated(view: RunView, count: int, label: str) -> tuple[Tensor, Tensor]:
     """``uint8 (count, C * H * W)`` as a file would hold them, and the labels ``int64 (count,)`` asked for."""
-    samples = view.samples(count)
-    return to_uint8(samples.output).flatten(1), samples.condition[label]
+    pieces = [(pixels(piece), piece.condition[label]) for piece in view.stream(count)]
+    return torch.cat([each for each, _ in pieces]), torch.cat([labels for _, labels in pieces])
+
+
+def pixels(samples: Samples) -> Tensor:
+    """``uint8 (N, C * H * W)`` as a file would hold them.
+
+    Raises:
+        DataError: a sample is not finite.
+    """
+    broken = ~samples.output.flatten(1).isfinite().all(1)
+    if broken.any():
+        place = samples.first + int(broken.nonzero()[0, 0])
+        raise DataError(
+            f"sample {place} holds what is no number: this run's generator is broken, evaluate another step"
+        )
+    return to_uint8(samples.output).flatten(1)
 
 
 def real(dataset: Dataset, view: RunView, label: str, indices: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:

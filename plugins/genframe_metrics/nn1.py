@@ -6,10 +6,16 @@ classifier gives the floor.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from genframe.analysis.intervals import wilson
 from genframe.analysis.neighbours import nearest_neighbours
 from genframe.interfaces import Measurement, RunView
 from genframe_metrics import NeighbourSettings
-from genframe_metrics.labelled import check_positive, generated, label_name, real
+from genframe_metrics.labelled import check_positive, label_name, pixels, real
 
 
 class NeighbourError:
@@ -28,13 +34,22 @@ class NeighbourError:
         """
         label = label_name(view.trained.problem, "nn1")
         queries, truth = real(view.dataset().split("heldout"), view, label)
-        reference, labels = generated(view, self._count, label)
-        _, nearest = nearest_neighbours(queries, reference)
+        labels: list[Tensor] = []
+
+        def reference() -> Iterator[Tensor]:
+            for piece in view.stream(self._count):
+                labels.append(piece.condition[label])
+                yield pixels(piece)
+
+        _, nearest = nearest_neighbours(queries, reference())
+        wrong = torch.cat(labels)[nearest] != truth
         return Measurement(
-            value=float((labels[nearest] != truth).double().mean()),
+            value=float(wrong.double().mean()),
+            interval=wilson(int(wrong.sum()), len(wrong)),
             protocol={
                 "samples": self._count,
                 "queries": len(queries),
+                "interval": "Wilson 95% of the queries",
                 "reference": "generated",
                 "pixels": "uint8",
                 "seed": view.seed,

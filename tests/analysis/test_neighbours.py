@@ -61,6 +61,33 @@ def test_bytes_are_taken_as_they_are():
     assert torch.equal(nearest_neighbours(q.byte(), r.byte())[0], nearest_neighbours(q, r)[0])
 
 
+@pytest.mark.parametrize("dim", [1, 784, 1024, 1025])
+def test_bytes_are_compared_exactly(dim):
+    """The worst there is: all black and all white, with neighbours that differ in one level of one pixel."""
+    white = torch.full((1, dim), 255, dtype=torch.uint8)
+    black = torch.zeros(1, dim, dtype=torch.uint8)
+    nearly = white.clone()
+    nearly[0, -1] = 254
+    references = torch.cat([white, white, nearly, white])
+    distances, indices = nearest_neighbours(torch.cat([black, white, nearly]), references, chunk=3)
+    assert indices.tolist() == [2, 0, 2]
+    assert distances.double().square().round().tolist() == pytest.approx([(dim - 1) * 255**2 + 254**2, 0, 0], rel=1e-6)
+
+
+def test_bytes_and_numbers_have_the_same_neighbours():
+    q, r = pixels(300, 784, 10) // 64, pixels(3000, 784, 11) // 64  # few levels: many ties
+    of_bytes, of_numbers = nearest_neighbours(q.byte(), r.byte()), nearest_neighbours(q, r)
+    assert torch.equal(of_bytes[0], of_numbers[0])
+    assert torch.equal(of_bytes[1], of_numbers[1])
+
+
+def test_what_is_not_finite_has_no_neighbour():
+    q = torch.tensor([[torch.nan, 0.0], [0.0, 0.0]])
+    distances, indices = nearest_neighbours(q, torch.tensor([[1.0, 0.0]]))
+    assert distances.tolist() == [torch.inf, 1.0]
+    assert indices.tolist() == [-1, 0]
+
+
 @pytest.mark.parametrize("nothing", [torch.empty(0, 3), iter([])])
 def test_no_reference_is_an_error(nothing):
     with pytest.raises(ValueError, match="no references"):

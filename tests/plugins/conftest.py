@@ -1,7 +1,7 @@
 """A run to measure and to draw that needs no training, and the real data files where they are at hand."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class PoolView:
     data: Dataset | None = None
     title: str = "a pool, step 0"
     seed: int = 7
+    pictures: Sequence[Path] = ()
+    history: Sequence[Mapping[str, float]] = ()
 
     @property
     def trained(self) -> Trained:
@@ -34,6 +36,10 @@ class PoolView:
         places = torch.arange(first, first + count) % len(self.pool)
         condition = {name: values[places] for name, values in self.conditions.items()}
         return Samples(output=self.pool[places], condition=condition, first=first, seed=self.seed)
+
+    def stream(self, count: int, *, first: int = 0) -> Iterator[Samples]:
+        for begin in range(first, first + count, 1000):
+            yield self.samples(min(1000, first + count - begin), first=begin)
 
     def dataset(self) -> Dataset:
         if self.data is None:

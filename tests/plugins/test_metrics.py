@@ -73,6 +73,7 @@ def test_the_protocol_of_nn1_says_how_to_repeat_it(make_view):
     assert NeighbourError(NeighbourSettings(count=40)).measure(make_view()).protocol == {
         "samples": 40,
         "queries": 297,
+        "interval": "Wilson 95% of the queries",
         "reference": "generated",
         "pixels": "uint8",
         "seed": 7,
@@ -126,7 +127,21 @@ def test_a_measurement_repeats_exactly(make_view):
         assert metric.measure(make_view()) == metric.measure(make_view())
 
 
+def test_the_error_has_an_interval_of_its_queries(make_view):
+    measurement = METRICS[0].measure(make_view())
+    low, high = measurement.interval
+    assert 0 <= low < measurement.value < high <= 1
+
+
 # what cannot be measured
+
+
+def test_a_generator_that_gives_no_numbers_is_told_so(make_view, digits):
+    view = make_view()
+    broken = view.pool.clone()
+    broken[3, 0, 0, 0] = float("nan")
+    with pytest.raises(DataError, match="sample 3 holds what is no number"):
+        METRICS[0].measure(replace(view, pool=broken))
 
 
 @pytest.mark.parametrize("metric", METRICS)
