@@ -49,6 +49,7 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     "metric": ("measure",),
     "visualizer": ("draw",),
     "observer": ("started", "logged", "sampled", "finished"),
+    "experiment": ("trainings", "conclude"),
 }
 
 

@@ -27,6 +27,7 @@ from genframe.specs import (
     AugmentationSpec,
     ConditioningSpec,
     DatasetSpec,
+    ExperimentSpec,
     MetricSpec,
     NoiseSpec,
     ObjectiveSpec,
@@ -578,6 +579,48 @@ def genframe_observers() -> Iterable[ObserverSpec]:
     @genframe.hookimpl
     def genframe_observers():
         yield ObserverSpec(name="best", summary="The smallest generator loss", factory=Best)
+    ```
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def genframe_experiments() -> Iterable[ExperimentSpec]:
+    """Experiments: ``genframe reproduce width --budget 5``.
+
+    ```python
+    import genframe
+    from genframe.experiments import Finding, Report, Training
+    from genframe.specs import ExperimentSpec
+
+
+    class Width:
+        \"\"\"Whether networks of twice the width err less.\"\"\"
+
+        def __init__(self, settings):
+            self.trainings = {
+                f"width {width}": Training(recipe="cdcgan", steps=1000, settings={"architecture.width": width})
+                for width in (16, 32)
+            }
+
+        def conclude(self, evidence):
+            narrow, wide = (
+                sum(evidence.measure(name, seed, "nn1").value for seed in evidence.seeds) / len(evidence.seeds)
+                for name in self.trainings
+            )
+            finding = Finding(
+                claim="Wider networks err less.",
+                source="folklore",
+                measured=f"{narrow:.1%} and {wide:.1%}",
+                verdict="confirmed" if wide < narrow else "refuted",
+                reason="The means of all seeds are compared.",
+            )
+            return Report(question="Does width help?", protocol="1-NN error.", findings=[finding])
+
+
+    @genframe.hookimpl
+    def genframe_experiments():
+        yield ExperimentSpec(name="width", summary="Does width help?", factory=Width)
     ```
     """
     raise AssertionError("a specification is never called")

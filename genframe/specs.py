@@ -276,6 +276,14 @@ class ObserverSpec(PartSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExperimentSpec(PartSpec):
+    """An experiment: ``factory(settings) -> Experiment``; see `genframe.experiments`."""
+
+    kind: ClassVar[str] = "experiment"
+    hook: ClassVar[str] = "genframe_experiments"
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Spec):
     """What ``genframe run --plugin NAME`` runs: the parts, and settings that differ from their defaults.
 
@@ -328,6 +336,7 @@ SPEC_CLASSES: tuple[type[Spec], ...] = (
     MetricSpec,
     VisualizerSpec,
     ObserverSpec,
+    ExperimentSpec,
 )
 
 KINDS: tuple[str, ...] = tuple(spec_class.kind for spec_class in SPEC_CLASSES)

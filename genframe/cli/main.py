@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sample": ("genframe.cli.sample:sample", "Draw samples from a run, by class, seed and index"),
     "visualize": ("genframe.cli.visualize:visualize", "Draw a picture of a run with any visualizer"),
     "evaluate": ("genframe.cli.evaluate:evaluate", "Measure a run with any metric"),
+    "reproduce": ("genframe.cli.reproduce:reproduce", "Reproduce a published table or claim, end to end"),
     "diff": ("genframe.cli.diff:diff", "Say where two runs part: settings, step, tensors"),
     "data": ("genframe.cli.data:data", "List datasets, look into one"),
     "plugins": ("genframe.cli.plugins:plugins", "List what is installed, show, check or write a part"),

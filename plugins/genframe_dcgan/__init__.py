@@ -33,6 +33,10 @@ class DCGANSettings:
         initialisation: ``normal`` is N(0, 0.02) for every weight; ``he`` is He et al.'s truncated normal, and Glorot's
             uniform for the last layer of each network.
         gain_deviation: BatchNorm's gains begin as N(1, gain_deviation).
+        generator_norm: whether the generator has BatchNorm.
+        generator_activation, critic_activation: after every layer but the last; the paper's are the defaults.
+        pooling: the critic halves by convolutions of stride 1 and the largest of each 2x2 pixels, as classifiers did
+            before the paper, instead of by stride.
         critic_norm: whether the critic has BatchNorm; gradient penalties are meant for one without, which judges each
             picture by itself.
         spectral_norm: whether each of the critic's weights is divided by its largest singular value (Miyato et al.,
@@ -57,6 +61,10 @@ class DCGANSettings:
     pixels: Literal["symmetric", "unit"] = "symmetric"
     initialisation: Literal["normal", "he"] = "normal"
     gain_deviation: float = 0.02
+    generator_norm: bool = True
+    generator_activation: Literal["relu", "leaky_relu"] = "relu"
+    critic_activation: Literal["relu", "leaky_relu"] = "leaky_relu"
+    pooling: bool = False
     critic_norm: bool = True
     spectral_norm: bool = False
 

@@ -58,8 +58,7 @@ class Generator(nn.Module):
                     operation="conv_transpose",
                     in_channels=channels[level + 1],
                     out_channels=channels[level],
-                    norm=level > 0,
-                    activation="relu" if level > 0 else "tanh" if settings.pixels == "symmetric" else "sigmoid",
+                    **({} if level > 0 else _last(settings)),
                     **doubling(sizes[level], settings.kernel, settings.padding),
                 )
             )
@@ -106,26 +105,19 @@ class Critic(nn.Module):
                 operation="conv",
                 in_channels=channels[level],
                 out_channels=channels[level + 1],
-                norm=settings.critic_norm and level > 0,
-                activation="leaky_relu",
-                **halving(sizes[level], settings.kernel, settings.padding),
+                **({} if level > 0 else {"norm": False}),
+                **_halving(settings, sizes[level]),
             )
             for level in range(len(sizes) - 1)
         ]
         self.halvings = nn.ModuleList(
             conditioning.block(spec) for spec in (_entry(halving_specs[0]), *halving_specs[1:])
         )
+        self.pools = nn.ModuleList(nn.AdaptiveMaxPool2d(size) for size in sizes[1:] if settings.pooling)
         features = channels[-1] * math.prod(sizes[-1])
         self.dense = nn.ModuleList()
         if settings.hidden:
-            spec = _spec(
-                settings,
-                "critic",
-                operation="linear",
-                in_channels=features,
-                out_channels=settings.hidden,
-                norm=settings.critic_norm,
-            )
+            spec = _spec(settings, "critic", operation="linear", in_channels=features, out_channels=settings.hidden)
             self.dense.append(conditioning.block(spec))
         self.head = conditioning.head(settings.hidden or features, bias=settings.bias != "none")
         self.pixels = settings.pixels
@@ -135,8 +127,9 @@ class Critic(nn.Module):
         with one_power_iteration():
             code = self.encoder(condition)
             x = images_BCHW if self.pixels == "symmetric" else (images_BCHW + 1.0) / 2.0
-            for layer in self.halvings:
+            for level, layer in enumerate(self.halvings):
                 x = layer(x, code)
+                x = self.pools[level](x) if self.pools else x
             x = flatten(x)
             for layer in self.dense:
                 x = layer(x, code)
@@ -162,16 +155,32 @@ def _projection(settings: DCGANSettings, inputs: int, channels: int, size: Size)
 
 
 def _spec(settings: DCGANSettings, role: str, **fields: Any) -> BlockSpec:
-    """A block as the settings want it, with ReLU in the generator and LeakyReLU(0.2) in the critic."""
+    """A block of that network as the settings want it."""
+    is_generator = role == "generator"
     common: dict[str, Any] = {
         "bias": {"unnormed": None, "all": True, "none": False}[settings.bias],
         "affine": settings.affine,
         "eps": settings.eps,
-        "activation": "relu" if role == "generator" else "leaky_relu",
+        "norm": settings.generator_norm if is_generator else settings.critic_norm,
+        "activation": settings.generator_activation if is_generator else settings.critic_activation,
         "slope": 0.2,
         "role": role,
     }
     return BlockSpec(**common | fields)
+
+
+def _last(settings: DCGANSettings) -> dict[str, Any]:
+    """What is different in the generator's last layer."""
+    return {"norm": False, "activation": "tanh" if settings.pixels == "symmetric" else "sigmoid"}
+
+
+def _halving(settings: DCGANSettings, size: Size) -> dict[str, Any]:
+    """The geometry of a convolution that halves, or that leaves it to the pooling after it and keeps the size."""
+    if not settings.pooling:
+        return halving(size, settings.kernel, settings.padding)
+    before, after = (settings.kernel - 1) // 2, settings.kernel // 2
+    sides = {"padding": (before, before), "end_padding": (after, after)}
+    return {"kernel": (settings.kernel, settings.kernel), "stride": (1, 1), **sides}
 
 
 def _entry(spec: BlockSpec) -> BlockSpec:

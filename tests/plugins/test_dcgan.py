@@ -266,6 +266,27 @@ def test_a_critic_without_norm_has_none_and_judges_each_picture_by_itself():
     torch.testing.assert_close(together[:1], alone)
 
 
+@pytest.mark.parametrize("pooling", [False, True])
+@pytest.mark.parametrize("size", [(28, 28), (33, 20)])
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_a_pooling_critic_has_strides_of_one_and_the_sizes_of_a_strided_one(size, kernel, pooling):
+    critic = build(problem(1, *size), width=4, kernel=kernel, pooling=pooling)["critic"]
+    assert critic(torch.rand(2, 1, *size), {}).logits[0].shape == (2,)
+    convolutions = [module for module in critic.modules() if isinstance(module, nn.Conv2d)]
+    assert {layer.stride for layer in convolutions} == {(1, 1) if pooling else (2, 2)}
+    assert len(critic.pools) == (len(convolutions) if pooling else 0)
+
+
+def test_norms_and_activations_are_as_the_settings_say():
+    settings = {"generator_norm": False, "generator_activation": "leaky_relu", "critic_activation": "relu"}
+    networks = build(problem(1, 16, 16), width=4, hidden=6, **settings)
+    kinds = {role: {type(module) for module in network.modules()} for role, network in networks.items()}
+    assert not {nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU} & kinds["generator"]
+    assert nn.LeakyReLU in kinds["generator"]
+    assert {nn.ReLU, nn.BatchNorm2d} <= kinds["critic"]
+    assert nn.LeakyReLU not in kinds["critic"]
+
+
 def test_spectral_normalisation_takes_every_weight_of_the_critic_to_a_largest_singular_value_of_one():
     networks = build(problem(1, 16, 16, condition={"label": DIGIT}), width=8, hidden=16, spectral_norm=True)
     critic, images, label = networks["critic"], torch.rand(4, 1, 16, 16), {"label": torch.arange(4)}

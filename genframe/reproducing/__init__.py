@@ -1,0 +1,1 @@
+"""What ``genframe reproduce`` does: trains what an experiment names, keeps what was found, writes the page."""
