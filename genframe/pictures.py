@@ -198,6 +198,30 @@ def sheet(rows: Sequence[Row], *, title: str = "", column_labels: Sequence[str] 
     return Raster(page)
 
 
+def enlarged(images: Tensor, *, smooth: bool = False) -> list[Image.Image]:
+    """Each of the pictures, float ``(N, C, H, W)`` in [-1, 1], as large as on a sheet.
+
+    Raises:
+        ConfigError: they have not 1, 3 or 4 channels.
+    """
+    return [Image.fromarray(tile.movedim(0, -1).contiguous().numpy()) for tile in _shown(images, smooth)]
+
+
+def written(text: str, *, width: int, size: int = _LABEL_SIZE) -> Image.Image:
+    """Text on the page's grey, wrapped to at most `width` pixels; no wider than its longest line."""
+    lines, font = _wrapped(text, _font(size), width), _font(size)
+    longest = max((_length(line, size) for line in lines), default=0)
+    image = blank(max(longest, 1), max(round(len(lines) * size * _LINE), 1))
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(image).text((0, round(number * size * _LINE)), line, _INK, font, "la")
+    return image
+
+
+def blank(width: int, height: int) -> Image.Image:
+    """Nothing but the page's grey."""
+    return Image.new("RGB", (width, height), (_PAGE, _PAGE, _PAGE))
+
+
 def _write_lines(
     page: Image.Image, lines: Sequence[str], headings: Sequence[str], left: int, top: int, pitch: int
 ) -> None:

@@ -67,6 +67,7 @@ def _only_what_the_test_installs(
     """Nothing of the user's environment comes in; no plugin of a temporary folder outlives its test."""
     for variable in [name for name in os.environ if name.startswith("GENFRAME_")]:
         monkeypatch.delenv(variable)
+    monkeypatch.setenv("GENFRAME_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     path, modules, registered = list(sys.path), set(sys.modules), dict(lookup._registered)
     yield
     sys.path[:] = path

@@ -1,42 +1,25 @@
-"""Metrics: how well samples carry the class that they were asked for, judged on real data that training never saw."""
+"""Metrics: how near samples are to real data that training never saw, and to the class that they were asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import genframe
 from genframe.specs import MetricSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class NeighbourSettings:
-    """How the 1-nearest-neighbour error is taken.
-
-    Attributes:
-        count: how many generated samples the classifier knows.
-    """
-
-    count: int = 1500
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccuracySettings:
-    """How the label accuracy is taken.
-
-    Attributes:
-        count: how many generated samples are classified.
-        training: the classifier learns from at most this many real samples, chosen once and for all, stratified. Its
-            memory grows with the square: 5,000 take 1 GB, 10,000 take 3 GB.
-    """
-
-    count: int = 1000
-    training: int = 5_000
+from genframe_metrics.settings import (
+    AccuracySettings,
+    ComparisonSettings,
+    CoverageSettings,
+    FidelitySettings,
+    ManifoldSettings,
+    NeighbourSettings,
+    ProbeSettings,
+)
 
 
 @genframe.hookimpl
 def genframe_metrics() -> Iterable[MetricSpec]:
-    """Two figures that need both good pictures and right labels."""
+    """Figures of labels, of the distance to real pictures, of variety, and of what the critic has learnt."""
     yield MetricSpec(
         name="nn1",
         summary="Error on held-out data of a 1-nearest-neighbour classifier that knows generated samples only",
@@ -52,4 +35,78 @@ def genframe_metrics() -> Iterable[MetricSpec]:
         settings=AccuracySettings,
         better="higher",
         percent=True,
+    )
+    yield MetricSpec(
+        name="fd-classifier",
+        summary="Fréchet distance of real and generated pictures in the features of a classifier of the same data",
+        factory="genframe_metrics.frechet:FrechetDistance",
+        settings=ComparisonSettings,
+        better="lower",
+    )
+    yield MetricSpec(
+        name="mmd-classifier",
+        summary="Squared distance of real and generated pictures by a cubic kernel in the features of a classifier",
+        factory="genframe_metrics.mmd:KernelDistance",
+        settings=ComparisonSettings,
+        better="lower",
+    )
+    yield MetricSpec(
+        name="precision",
+        summary="Generated pictures that lie among real ones, in the features of a classifier",
+        factory="genframe_metrics.manifold:Precision",
+        settings=ManifoldSettings,
+        better="higher",
+        percent=True,
+    )
+    yield MetricSpec(
+        name="recall",
+        summary="Real pictures that lie among generated ones, in the features of a classifier",
+        factory="genframe_metrics.manifold:Recall",
+        settings=ManifoldSettings,
+        better="higher",
+        percent=True,
+    )
+    yield MetricSpec(
+        name="density",
+        summary="How densely real pictures lie around generated ones, in the features of a classifier; 1 is as real",
+        factory="genframe_metrics.manifold:Density",
+        settings=CoverageSettings,
+        better="higher",
+    )
+    yield MetricSpec(
+        name="coverage",
+        summary="Real pictures that have a generated one near, in the features of a classifier",
+        factory="genframe_metrics.manifold:Coverage",
+        settings=CoverageSettings,
+        better="higher",
+        percent=True,
+    )
+    yield MetricSpec(
+        name="linear-probe",
+        summary="Held-out accuracy of a linear classifier of the critic's features: what the critic has learnt to see",
+        factory="genframe_metrics.probe:LinearProbe",
+        settings=ProbeSettings,
+        better="higher",
+        percent=True,
+    )
+    yield MetricSpec(
+        name="fid",
+        summary="Fréchet inception distance, by torch-fidelity (extra 'fidelity')",
+        factory="genframe_metrics.fidelity:InceptionDistance",
+        settings=FidelitySettings,
+        better="lower",
+    )
+    yield MetricSpec(
+        name="kid",
+        summary="Kernel inception distance, by torch-fidelity (extra 'fidelity')",
+        factory="genframe_metrics.fidelity:InceptionKernelDistance",
+        settings=FidelitySettings,
+        better="lower",
+    )
+    yield MetricSpec(
+        name="is",
+        summary="Inception score, by torch-fidelity (extra 'fidelity')",
+        factory="genframe_metrics.fidelity:InceptionScore",
+        settings=FidelitySettings,
+        better="higher",
     )

@@ -2,85 +2,49 @@
 
 from __future__ import annotations
 
-import torch
-from sklearn.svm import SVC
-from torch import Tensor
-
-from genframe.analysis.strata import stratified
+from genframe.analysis.classifier import classifier_for
+from genframe.analysis.fields import image_name
+from genframe.analysis.intervals import wilson
+from genframe.analysis.labelled import check_positive, generated, label_name
 from genframe.errors import DataError
-from genframe.interfaces import Dataset, Measurement, RunView
-from genframe_metrics import AccuracySettings
-from genframe_metrics.labelled import check_positive, generated, label_name, real
-
-_CHUNK = 1024
+from genframe.interfaces import Measurement, RunView
+from genframe_metrics.settings import AccuracySettings
 
 
 class LabelAccuracy:
-    """A fraction of the generated samples; the classifier is an SVM with an RBF kernel on raw pixels."""
+    """A fraction of the generated samples; the classifier is `genframe.analysis.classifier`'s."""
 
     def __init__(self, settings: AccuracySettings) -> None:
-        check_positive("label-accuracy", count=settings.count, training=settings.training)
-        self._settings = settings
+        check_positive("label-accuracy", count=settings.count)
+        self._count = settings.count
 
     def measure(self, view: RunView) -> Measurement:
         """The figure; its protocol says how good the classifier is on real held-out data.
 
         Raises:
             ConfigError: the run does not generate pictures from one class.
-            DataError: the run's data is not there, or knows one class only.
+            DataError: the run's data is not there, is not what it was trained on, or knows one class only.
         """
-        label = label_name(view.trained.problem, "label-accuracy")
+        problem = view.trained.problem
+        label = label_name(problem, "label-accuracy")
         dataset = view.dataset()
-        known, known_labels = _training_part(dataset.split("train"), view, label, self._settings.training)
-        classifier = PixelSVM(known, known_labels)
+        image = image_name(dataset, problem)
+        if dataset.fields.get(label) != problem.condition[label]:
+            raise DataError(
+                f"the dataset has {', '.join(dataset.fields)}, and not the classes '{label}' that the run generates "
+                "from: evaluate on the data that the run was trained on"
+            )
+        classifier = classifier_for(dataset, image, label)
+        rows, labels = generated(view, self._count, label)
+        right = classifier.predict(rows.view(-1, *problem.output.shape)) == labels
         return Measurement(
-            value=_accuracy(classifier, *generated(view, self._settings.count, label)),
+            value=float(right.double().mean()),
+            interval=wilson(int(right.sum()), len(right)),
             protocol={
-                "samples": self._settings.count,
-                "classifier": "SVM, RBF kernel, C=10, raw pixels",
-                "classifier_training": len(known),
-                "classifier_accuracy": _accuracy(classifier, *real(dataset.split("heldout"), view, label)),
+                "samples": self._count,
+                **classifier.protocol,
+                "interval": "Wilson 95% of the samples",
                 "seed": view.seed,
                 "batch_norm": "running",
             },
         )
-
-
-def _training_part(dataset: Dataset, view: RunView, label: str, most: int) -> tuple[Tensor, Tensor]:
-    pixels, labels = real(dataset, view, label)
-    if len(labels) > most:
-        chosen = stratified(labels, most, "label-accuracy training")
-        pixels, labels = pixels[chosen], labels[chosen]
-    if len(set(labels.tolist())) < 2:
-        raise DataError("the metric 'label-accuracy' tells classes apart, and the training part holds one class only")
-    return pixels, labels
-
-
-def _accuracy(classifier: PixelSVM, pixels: Tensor, labels: Tensor) -> float:
-    return float((classifier.predict(pixels) == labels).double().mean())
-
-
-class PixelSVM:
-    """scikit-learn's SVC with ``gamma="scale"`` and C = 10, its kernel computed here: matrix products are much faster.
-
-    Args:
-        pixels: ``uint8 (N, D)``.
-        labels: ``int64 (N,)``.
-    """
-
-    def __init__(self, pixels: Tensor, labels: Tensor) -> None:
-        self._known = pixels.double()
-        self._gamma = 1.0 / (pixels.shape[1] * max(float(self._known.var(correction=0)), 1e-12))
-        # Without a seed, scikit-learn draws one from numpy's global generator, and then has no use for it.
-        svc = SVC(kernel="precomputed", C=10.0, random_state=0)
-        self._svc = svc.fit(self._kernel(pixels).numpy(), labels.numpy())
-
-    def predict(self, pixels: Tensor) -> Tensor:
-        """``int64 (N,)``."""
-        parts = [self._svc.predict(self._kernel(part).numpy()) for part in torch.split(pixels, _CHUNK)]
-        return torch.cat([torch.from_numpy(part) for part in parts])
-
-    def _kernel(self, pixels: Tensor) -> Tensor:
-        queries = pixels.double()
-        squares = queries.square().sum(1)[:, None] + self._known.square().sum(1) - 2.0 * queries @ self._known.T
-        return squares.mul_(-self._gamma).exp_()

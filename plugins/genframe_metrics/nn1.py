@@ -6,16 +6,10 @@ classifier gives the floor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import torch
-from torch import Tensor
-
 from genframe.analysis.intervals import wilson
-from genframe.analysis.neighbours import nearest_neighbours
+from genframe.analysis.labelled import check_positive, label_name, wrong_by_nearest
 from genframe.interfaces import Measurement, RunView
-from genframe_metrics import NeighbourSettings
-from genframe_metrics.labelled import check_positive, label_name, pixels, real
+from genframe_metrics.settings import NeighbourSettings
 
 
 class NeighbourError:
@@ -33,22 +27,13 @@ class NeighbourError:
             DataError: the run's data is not there.
         """
         label = label_name(view.trained.problem, "nn1")
-        queries, truth = real(view.dataset().split("heldout"), view, label)
-        labels: list[Tensor] = []
-
-        def reference() -> Iterator[Tensor]:
-            for piece in view.stream(self._count):
-                labels.append(piece.condition[label])
-                yield pixels(piece)
-
-        _, nearest = nearest_neighbours(queries, reference())
-        wrong = torch.cat(labels)[nearest] != truth
+        wrong = wrong_by_nearest(view, self._count, label)
         return Measurement(
             value=float(wrong.double().mean()),
             interval=wilson(int(wrong.sum()), len(wrong)),
             protocol={
                 "samples": self._count,
-                "queries": len(queries),
+                "queries": len(wrong),
                 "interval": "Wilson 95% of the queries",
                 "reference": "generated",
                 "pixels": "uint8",

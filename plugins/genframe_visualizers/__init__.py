@@ -8,6 +8,14 @@ from typing import Literal
 
 import genframe
 from genframe.specs import VisualizerSpec
+from genframe_visualizers.settings import (
+    ArithmeticSettings,
+    EmbeddingSettings,
+    InterpolationSettings,
+    LossesSettings,
+    NearestSettings,
+    NoiseSweepSettings,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +91,36 @@ class ActivationsSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuidedSettings:
+    """Whose answers are shown, and to what.
+
+    Attributes:
+        network: the role of a network that reads pictures.
+        layer: the name of a layer in it whose output is maps, such as ``halvings.0``; empty is the last such layer.
+        maps: the numbers of the maps; empty is the `count` that answer most.
+        count: how many maps, where none are named.
+        examples: how many pictures a map.
+        images: ``real`` held-out pictures with their own labels, or ``generated`` ones with theirs.
+        searched: how many pictures the network is shown.
+    """
+
+    network: str = "critic"
+    layer: str = ""
+    maps: tuple[int, ...] = ()
+    count: int = 4
+    examples: int = 9
+    images: Literal["real", "generated"] = "real"
+    searched: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeconvSettings(GuidedSettings):
+    """Whose answers are shown, and to what."""
+
+    count: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingGifSettings:
     """How fast it goes.
 
@@ -119,6 +157,54 @@ def genframe_visualizers() -> Iterable[VisualizerSpec]:
         summary="What a layer makes of real or generated pictures, one mosaic of channels each",
         factory="genframe_visualizers.activations:Activations",
         settings=ActivationsSettings,
+    )
+    yield VisualizerSpec(
+        name="deconv",
+        summary="What of pictures excites a layer's maps, projected back through the network (Zeiler and Fergus)",
+        factory="genframe_visualizers.deconv:Deconv",
+        settings=DeconvSettings,
+    )
+    yield VisualizerSpec(
+        name="guided",
+        summary="The same by guided backpropagation, beside a network that was never trained",
+        factory="genframe_visualizers.guided:Guided",
+        settings=GuidedSettings,
+    )
+    yield VisualizerSpec(
+        name="interpolation",
+        summary="Ways between the z of samples, or between their labels",
+        factory="genframe_visualizers.interpolation:Interpolation",
+        settings=InterpolationSettings,
+    )
+    yield VisualizerSpec(
+        name="noise-sweep",
+        summary="One number of z a row, from its lowest value to its highest",
+        factory="genframe_visualizers.noise_sweep:NoiseSweep",
+        settings=NoiseSweepSettings,
+    )
+    yield VisualizerSpec(
+        name="arithmetic",
+        summary="Samples A - B + C in the space of z, by index or by attribute, and the result's neighbours",
+        factory="genframe_visualizers.arithmetic:Arithmetic",
+        settings=ArithmeticSettings,
+    )
+    yield VisualizerSpec(
+        name="losses",
+        summary="What the run has logged, as curves (.png, .svg)",
+        factory="genframe_visualizers.losses:Losses",
+        settings=LossesSettings,
+    )
+    yield VisualizerSpec(
+        name="nearest",
+        summary="Samples beside their nearest training pictures: copies or not, by the measure of held-out pictures",
+        factory="genframe_visualizers.nearest:Nearest",
+        settings=NearestSettings,
+    )
+    yield VisualizerSpec(
+        name="embedding",
+        summary="A map of held-out and generated pictures by a classifier's features (.png, .svg)",
+        factory="genframe_visualizers.embedding:Embedding",
+        settings=EmbeddingSettings,
     )
     yield VisualizerSpec(
         name="training-gif",

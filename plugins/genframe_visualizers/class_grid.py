@@ -9,7 +9,7 @@ from genframe_visualizers.grids import check_pixels, check_positive, class_rows,
 
 
 class ClassGrid:
-    """Rows are classes; `columns` samples in each."""
+    """Rows are classes; `columns` samples in each, and above each column the indices of the samples in it."""
 
     def __init__(self, settings: ClassGridSettings) -> None:
         check_positive("class-grid", columns=settings.columns)
@@ -29,4 +29,6 @@ class ClassGrid:
                 "the visualizer 'class-grid' shows a row a class, and this run generates from "
                 f"{', '.join(problem.condition) or 'noise alone'}: draw 'samples' instead"
             )
-        return class_rows(view, field.classes, self._settings.columns, smooth=self._settings.smooth)
+        columns, turn = self._settings.columns, len(field.classes)
+        indices = [f"#{column * turn}–{column * turn + turn - 1}" for column in range(columns)]
+        return class_rows(view, field.classes, columns, smooth=self._settings.smooth, column_labels=indices)

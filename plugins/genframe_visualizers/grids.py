@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,20 @@ def check_pixels(problem: Problem, visualizer: str) -> None:
         )
 
 
+def check_images(problem: Problem, visualizer: str) -> None:
+    """Refuses what is not one picture a sample.
+
+    Raises:
+        ConfigError: the output has no pixels, or is a video.
+    """
+    check_pixels(problem, visualizer)
+    if problem.output.kind != "image":
+        raise ConfigError(
+            f"the visualizer '{visualizer}' shows single pictures, and this run generates {problem.output.kind}: draw "
+            "'samples' instead"
+        )
+
+
 def check_positive(visualizer: str, **counts: int) -> None:
     """Refuses counts below 1.
 
@@ -44,14 +60,16 @@ def first_class(problem: Problem) -> Field | None:
     return fields[0] if fields and all(field.kind == "class" for field in fields) else None
 
 
-def class_rows(view: RunView, names: tuple[str, ...], columns: int, *, smooth: bool) -> Raster:
+def class_rows(
+    view: RunView, names: tuple[str, ...], columns: int, *, smooth: bool, column_labels: Sequence[str] = ()
+) -> Raster:
     """A row a class. Classes take turns, so row r and column c show sample ``c * len(names) + r``."""
     shown = names[:MOST_CLASSES]
     output = _taking_turns(view, len(names), len(shown), columns)
     by_class = output.reshape(columns, len(shown), *output.shape[1:]).transpose(0, 1)
     rows = [Row(label=name, images=tiles(samples)) for name, samples in zip(shown, by_class, strict=True)]
     hidden = f", first {len(shown)} of {len(names)} classes" if len(shown) < len(names) else ""
-    return sheet(rows, title=view.title + hidden, smooth=smooth)
+    return sheet(rows, title=view.title + hidden, column_labels=column_labels, smooth=smooth)
 
 
 def _taking_turns(view: RunView, classes: int, shown: int, columns: int) -> Tensor:

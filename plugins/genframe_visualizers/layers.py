@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from genframe.errors import ConfigError, nearest, quoted
 from genframe.interfaces import RunView
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 def network_of(view: RunView, role: str) -> nn.Module:
@@ -38,3 +39,23 @@ def chosen(layers: Mapping[str, _T], name: str, role: str, default: int) -> tupl
     if name not in layers:
         raise ConfigError(f"the network '{role}' has no such layer '{name}' to show; it has {quoted(layers)}")
     return name, layers[name]
+
+
+def watched(network: nn.Module, run: Callable[[], _R]) -> tuple[dict[str, Tensor], _R]:
+    """The output of every layer in `run`, by the layer's name in the order of the calls; and what `run` returns."""
+    outputs: dict[str, Tensor] = {}
+
+    def keeping(name: str) -> Callable[..., None]:
+        def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor) and name not in outputs:
+                outputs[name] = output
+
+        return keep
+
+    handles = [module.register_forward_hook(keeping(name)) for name, module in network.named_modules() if name]
+    try:
+        returned = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs, returned

@@ -29,12 +29,18 @@ def same_picture(picture, rows, **words) -> bool:
     return picture.image.tobytes() == sheet(rows, smooth=True, **words).image.tobytes()
 
 
-@pytest.mark.parametrize("grid", [SamplesGrid(SamplesSettings(columns=5)), ClassGrid(ClassGridSettings(columns=5))])
-def test_row_r_and_column_c_show_sample_c_times_k_plus_r(pool_view, grid):
+@pytest.mark.parametrize(
+    ("grid", "labels"),
+    [
+        (SamplesGrid(SamplesSettings(columns=5)), []),
+        (ClassGrid(ClassGridSettings(columns=5)), ["#0–2", "#3–5", "#6–8", "#9–11", "#12–14"]),
+    ],
+)
+def test_row_r_and_column_c_show_sample_c_times_k_plus_r(pool_view, grid, labels):
     pool = random_pool(15, 3, 16, 16)
     view = pool_view(problem=Problem(output=IMAGE, condition={"label": classes(3)}), pool=pool, conditions=turns(15, 3))
     rows = [Row(label=f"kind {r}", images=pool[r::3]) for r in range(3)]
-    assert same_picture(grid.draw(view), rows, title=view.title)
+    assert same_picture(grid.draw(view), rows, title=view.title, column_labels=labels)
 
 
 def test_beyond_20_classes_the_first_20_are_shown_and_the_title_says_so(pool_view):
@@ -43,7 +49,8 @@ def test_beyond_20_classes_the_first_20_are_shown_and_the_title_says_so(pool_vie
     view = pool_view(problem=problem, pool=pool, conditions=turns(60, 30))
     rows = [Row(label=f"kind {r}", images=pool[[r, 30 + r]]) for r in range(20)]
     picture = ClassGrid(ClassGridSettings(columns=2)).draw(view)
-    assert same_picture(picture, rows, title="a pool, step 0, first 20 of 30 classes")
+    title = "a pool, step 0, first 20 of 30 classes"
+    assert same_picture(picture, rows, title=title, column_labels=["#0–29", "#30–59"])
 
 
 def test_of_two_classes_the_one_that_turns_fastest_makes_the_rows(pool_view):
@@ -51,7 +58,8 @@ def test_of_two_classes_the_one_that_turns_fastest_makes_the_rows(pool_view):
     problem = Problem(output=IMAGE, condition={"label": classes(3), "style": classes(2)})
     view = pool_view(problem=problem, pool=pool)
     rows = [Row(label=f"kind {r}", images=pool[r::3]) for r in range(3)]
-    assert same_picture(ClassGrid(ClassGridSettings(columns=4)).draw(view), rows, title=view.title)
+    picture = ClassGrid(ClassGridSettings(columns=4)).draw(view)
+    assert same_picture(picture, rows, title=view.title, column_labels=["#0–2", "#3–5", "#6–8", "#9–11"])
 
 
 def test_without_a_condition_samples_fill_a_square_row_by_row(pool_view):

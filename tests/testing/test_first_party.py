@@ -26,6 +26,7 @@ LARGE = {"recipe/dcgan-radford2015", "recipe/dcgan-tutorial"}
 #: What may be skipped: what a part has no promise to keep about, and what needs files or a package.
 SKIPPED = re.compile(
     "it keeps no numbers of its own|it has no truncated law|it carries no labels|its spec does not say that|"
+    "needs the extra|needs the weights|"
     "and this is asked of a|minimises none of them|its data is not at hand|it cannot be built here|refuses all of"
 )
 
