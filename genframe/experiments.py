@@ -29,6 +29,7 @@ class Training:
         origin: the name of a training, listed before, at whose end this one branches from it; `steps` count the
             origin's, too.
         least: steps that no budget goes below.
+        pictures: how many sheets the run draws on its way.
     """
 
     recipe: str
@@ -38,6 +39,7 @@ class Training:
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
     least: int = 1
+    pictures: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,9 @@ class Evidence(Protocol):
 
     def measure(self, training: str, seed: int, metric: str, *, noise: str | None = None, **settings: Any) -> Figure:
         """A metric of a run, with these settings."""
+
+    def draw(self, training: str, seed: int, visualizer: str, *, noise: str | None = None, **settings: Any) -> Picture:
+        """A picture of a run by that visualizer, with these settings."""
 
     def remember(self, training: str, seed: int, key: str, ask: Callable[[RunView], Any]) -> Any:
         """What `ask` says of a run, as JSON has it; `key` names the question and all that its answer depends on."""

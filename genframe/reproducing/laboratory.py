@@ -23,7 +23,7 @@ from genframe.config import Tree, tree_of
 from genframe.errors import ConfigError, DivergenceError
 from genframe.experiments import Experiment, Figure, Training
 from genframe.figures import measurement_entry
-from genframe.interfaces import Dataset, Metric, RunView
+from genframe.interfaces import Dataset, Metric, Picture, RunView, Visualizer
 from genframe.loading import load_generator, of_runs
 from genframe.planning import Plan, plan
 from genframe.registry import Registry, load_registry
@@ -138,6 +138,11 @@ class Laboratory:
             protocol=entry["protocol"],
         )
 
+    def draw(self, training: str, seed: int, visualizer: str, *, noise: str | None = None, **settings: Any) -> Picture:
+        """A picture of a run."""
+        part = build_part(self._registry, "visualizer", Choice(name=visualizer, settings=settings), visualizer)
+        return cast(Visualizer, part).draw(self.view(training, seed, noise=noise))
+
     def remember(self, training: str, seed: int, key: str, ask: Callable[[RunView], Any]) -> Any:
         """What `ask` says of a run."""
         return self._answer(training, seed, key, lambda: ask(self.view(training, seed)))
@@ -179,7 +184,12 @@ class Laboratory:
     def planned(self, name: str, seed: int, *, folder: Path | None = None) -> Plan:
         """What is run; without a folder, as if it branched from nothing."""
         training, steps = self._trainings[name], self._steps[name]
-        flags = {"log_every": 25, "sample_every": steps, "checkpoint_every": "60s", **training.flags}
+        flags = {
+            "log_every": 25,
+            "sample_every": max(steps // training.pictures, 1),
+            "checkpoint_every": "60s",
+            **training.flags,
+        }
         flags |= {"seed": seed, "steps": steps, "device": self._means.device}
         if training.data:
             flags["data"] = training.data

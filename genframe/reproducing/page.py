@@ -14,6 +14,7 @@ import torch
 
 import genframe
 from genframe.experiments import Report, Table
+from genframe.pictures import Animation
 from genframe.reproducing.laboratory import Laboratory
 from genframe.rundir.files import write_atomically
 
@@ -22,14 +23,17 @@ def write_page(path: Path, title: str, command: Sequence[str], report: Report, l
     """Writes ``NAME.md``, ``NAME.json`` and ``NAME-1.png`` ...
 
     Args:
-        path: of the Markdown file.
+        path: of the Markdown file; pictures lie beside it, animations as ``.gif``.
         title: of the page.
         command: the words that make it again.
         report: what is written.
         laboratory: where it comes from.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = {caption: f"{path.stem}-{place}.png" for place, caption in enumerate(report.pictures, start=1)}
+    pictures = {
+        caption: f"{path.stem}-{place}{'.gif' if isinstance(picture, Animation) else '.png'}"
+        for place, (caption, picture) in enumerate(report.pictures.items(), start=1)
+    }
     for caption, picture in report.pictures.items():
         picture.save(path.parent / pictures[caption], {"genframe": genframe.__version__})
     trainings, machine = _trainings(laboratory), surroundings()

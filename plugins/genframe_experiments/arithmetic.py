@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 
+from genframe.errors import ConfigError
 from genframe.experiments import Evidence, Finding, Report, Training
+from genframe.interfaces import Picture
 from genframe_experiments import ArithmeticSettings
 from genframe_experiments.comparing import Asked, Difference, table
 
@@ -61,8 +63,18 @@ class Arithmetic:
                     {"arithmetic": {asked.title: own}, "random triples": {asked.title: random}},
                 )
             ],
+            pictures=_picture(evidence),
             notes=[
                 f"The classifier reads {readers:.1%} of real held-out attributes rightly; what it misreads counts as "
                 "wrong."
             ],
         )
+
+
+def _picture(evidence: Evidence) -> dict[str, Picture]:
+    """One question as a sheet; none where the run shows too few of the samples that it is about."""
+    words = {"a": ["glasses", "smile"], "b": ["smile"], "c": ["hat"]}
+    try:
+        return {"Glasses and smile - smile + hat": evidence.draw(_NAME, evidence.seeds[0], "arithmetic", **words)}
+    except ConfigError:
+        return {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from genframe.analysis.intervals import Interval, of_seeds
 from genframe.experiments import Evidence, Table, Verdict
+from genframe.interfaces import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,15 @@ def table(
 def measured(evidence: Evidence, trainings: Sequence[str], asked: Sequence[Asked]) -> dict[str, dict[str, list[float]]]:
     """The values of each training, by the figure's title, one a seed."""
     return {name: {each.title: each.values(evidence, name) for each in asked} for name in trainings}
+
+
+def grids(evidence: Evidence, trainings: Sequence[str], columns: int = 10) -> dict[str, Picture]:
+    """Samples by class of each training, of the first seed."""
+    seed = evidence.seeds[0]
+    return {
+        f"{name}, seed {seed}": evidence.draw(name, seed, "class-grid", columns=columns, smooth=False)
+        for name in trainings
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from genframe.errors import ConfigError
 from genframe.experiments import Evidence, Finding, Report, Training
 from genframe.interfaces import RunView
 from genframe_experiments import NearestSettings
-from genframe_experiments.comparing import Asked, Difference, measured, table, with_interval
+from genframe_experiments.comparing import Asked, Difference, grids, measured, table, with_interval
 
 _PAPER, _SMALL = "the paper's code", "small networks"
 _SOURCE = "Radford et al. 2016, table 3"
@@ -98,6 +98,7 @@ class MnistNearest:
             "paper's code trains on 50,000 and validates on 10,000). BatchNorm by its running statistics.",
             findings=findings,
             tables=[table("1-NN error by how many samples are known", evidence, asked, rows)],
+            pictures=grids(evidence, list(rows)),
             notes=[
                 f"The paper's schedule is 78,200 batches of 128; here {evidence.steps(_PAPER):,} were made, and the "
                 f"mean of {mean:.2%} says nothing of the full schedule."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from genframe.errors import ConfigError
 from genframe.experiments import Evidence, Finding, Report, Training
 from genframe_experiments import SizeSettings
-from genframe_experiments.comparing import Asked, Difference, measured, table
+from genframe_experiments.comparing import Asked, Difference, grids, measured, table
 from genframe_experiments.small import small
 
 #: The full-size network of the published code has 64 and 128 channels and a dense layer of 1,024.
@@ -79,5 +79,6 @@ class ModelSize:
             f"rate for all. {samples:,} samples.",
             findings=findings,
             tables=[table("By the size of the networks", evidence, asked, rows)],
+            pictures=grids(evidence, [smallest, best, largest]),
             notes=["One learning rate serves all sizes; a rate tuned for each could change the order."],
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from genframe.errors import ConfigError
 from genframe.experiments import Evidence, Finding, Report, Training
 from genframe_experiments import DimensionSettings
-from genframe_experiments.comparing import Asked, Difference, measured, table
+from genframe_experiments.comparing import Asked, Difference, grids, measured, table
 from genframe_experiments.small import small
 
 
@@ -69,4 +69,5 @@ class NoiseDimension:
             "that of held-out pictures, and the error of a 1-nearest-neighbour classifier that knows the samples only.",
             findings=findings,
             tables=[table("By the size of z", evidence, asked, rows)],
+            pictures=grids(evidence, list(rows)),
         )

@@ -85,4 +85,8 @@ class NoiseLaw:
             f"about {math.sqrt(100 / 3):.2f}.",
             findings=findings,
             tables=[table("By the law at sampling", evidence, asked, rows)],
+            pictures={
+                words: evidence.draw(_NAME, evidence.seeds[0], "class-grid", noise=law, columns=10, smooth=False)
+                for words, law in _LAWS.items()
+            },
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from genframe.experiments import Evidence, Finding, Report, Training
 from genframe_experiments import TricksSettings
-from genframe_experiments.comparing import Asked, Difference, measured, table
+from genframe_experiments.comparing import Asked, Difference, grids, measured, table
 from genframe_experiments.small import small
 
 _ALL = "all rules"
@@ -76,6 +76,7 @@ class Tricks:
             f"rule. Equal steps, {count:,} samples.",
             findings=findings,
             tables=[table("Without each rule, and at other rates (0.001 elsewhere)", evidence, asked, rows)],
+            pictures=grids(evidence, [_ALL, "no BatchNorm in the generator", "no BatchNorm in the critic"]),
             notes=[
                 "The rules are meant for deep networks on 64x64 pictures; two layers on digits bear much.",
                 *diverged,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from genframe.experiments import Evidence, Finding, Report, Training
 from genframe_experiments import RatioSettings
-from genframe_experiments.comparing import Asked, Difference, measured, table
+from genframe_experiments.comparing import Asked, Difference, grids, measured, table
 from genframe_experiments.small import small
 
 _RATIOS: Mapping[str, tuple[int, int]] = {
@@ -65,6 +65,7 @@ class UpdateRatio:
             f"have as many updates in sum. {count:,} samples.",
             findings=findings,
             tables=[table("By critic's to generator's updates", evidence, asked, rows)],
+            pictures=grids(evidence, list(rows)),
             notes=[
                 f"By the mean of the seeds {best} is best at equal updates.",
                 "One pair of learning rates serves all ratios; the ratio of the rates is a pace, too.",
