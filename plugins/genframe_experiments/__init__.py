@@ -131,6 +131,19 @@ class ProbeSettings:
     width: int = 32
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConvergenceSettings:
+    """On what it is tried.
+
+    Attributes:
+        layout: of the Gaussians: ``ring`` of 8 or ``grid`` of 25.
+        steps: of the full schedule.
+    """
+
+    layout: str = "ring"
+    steps: int = 10_000
+
+
 @genframe.hookimpl
 def genframe_experiments() -> Iterable[ExperimentSpec]:
     """Tables first, then claims."""
@@ -149,6 +162,7 @@ def genframe_experiments() -> Iterable[ExperimentSpec]:
             "conditional:ConditionalOrNot",
             ConditionalSettings,
         ),
+        "convergence-2d": ("Both densities on Gaussians in the plane", "convergence:Convergence", ConvergenceSettings),
         "dcgan-tricks": ("Each of the DCGAN paper's rules switched off", "tricks:Tricks", TricksSettings),
     }
     for name, (summary, factory, settings) in parts.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from typing import Any
 
 from genframe.errors import ConfigError
 from genframe.experiments import Evidence, Finding, Report, Training
@@ -73,7 +74,7 @@ class Arithmetic:
 
 def _picture(evidence: Evidence) -> dict[str, Picture]:
     """One question as a sheet; none where the run shows too few of the samples that it is about."""
-    words = {"a": ["glasses", "smile"], "b": ["smile"], "c": ["hat"]}
+    words: dict[str, Any] = {"a": ["glasses", "smile"], "b": ["smile"], "c": ["hat"]}
     try:
         return {"Glasses and smile - smile + hat": evidence.draw(_NAME, evidence.seeds[0], "arithmetic", **words)}
     except ConfigError:

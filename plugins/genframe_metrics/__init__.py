@@ -10,9 +10,12 @@ from genframe_metrics.settings import (
     AccuracySettings,
     ComparisonSettings,
     CoverageSettings,
+    DiversitySettings,
+    DuplicateSettings,
     FidelitySettings,
     ManifoldSettings,
     NeighbourSettings,
+    ParzenSettings,
     ProbeSettings,
 )
 
@@ -27,6 +30,35 @@ def genframe_metrics() -> Iterable[MetricSpec]:
         settings=NeighbourSettings,
         better="lower",
         percent=True,
+    )
+    yield MetricSpec(
+        name="nn-distance",
+        summary="Mean distance of held-out pictures to their nearest generated one, raw pixels",
+        factory="genframe_metrics.nn_distance:NeighbourDistance",
+        settings=NeighbourSettings,
+        better="lower",
+    )
+    yield MetricSpec(
+        name="duplicates",
+        summary="Generated pictures nearer to a training picture than 99% of new ones; of new pictures 1% are",
+        factory="genframe_metrics.duplicates:Duplicates",
+        settings=DuplicateSettings,
+        better="lower",
+        percent=True,
+    )
+    yield MetricSpec(
+        name="diversity",
+        summary="How different two generated pictures of a class are, in proportion to real ones; 1 is as diverse",
+        factory="genframe_metrics.diversity:Diversity",
+        settings=DiversitySettings,
+        better="higher",
+    )
+    yield MetricSpec(
+        name="parzen",
+        summary="Log-likelihood of held-out pictures under Gaussian windows around samples, in nats",
+        factory="genframe_metrics.parzen:Parzen",
+        settings=ParzenSettings,
+        better="higher",
     )
     yield MetricSpec(
         name="label-accuracy",

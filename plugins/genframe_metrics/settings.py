@@ -18,6 +18,45 @@ class NeighbourSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DuplicateSettings:
+    """What counts as a duplicate.
+
+    Attributes:
+        count: how many generated samples are looked at.
+        share: of held-out pictures, so many lie as near to the training part.
+    """
+
+    count: int = 1000
+    share: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiversitySettings:
+    """How diversity is taken.
+
+    Attributes:
+        count: how many generated samples; each is in one pair.
+    """
+
+    count: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParzenSettings:
+    """How the Parzen windows are made.
+
+    Attributes:
+        count: how many generated samples have a window; the conditional GAN paper has 1,000 a class.
+        validation: how many training pictures choose the deviation.
+        deviations: of which one is chosen, with pixels in [0, 1].
+    """
+
+    count: int = 1000
+    validation: int = 500
+    deviations: tuple[float, ...] = (0.05, 0.07, 0.1, 0.13, 0.15, 0.17, 0.2, 0.25, 0.3, 0.4)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccuracySettings:
     """How the label accuracy is taken.
 
