@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from genframe.analysis.fields import image_name
 from genframe.analysis.neighbours import nearest_neighbours
 from genframe.errors import ConfigError, DataError
 from genframe.interfaces import Dataset, RunView, Samples
@@ -70,7 +71,13 @@ def real(dataset: Dataset, view: RunView, label: str, indices: Sequence[int] | N
     Raises:
         DataError: the dataset is not what the run was trained on.
     """
-    image = _image_name(dataset, view.trained.problem, label)
+    problem = view.trained.problem
+    image = image_name(dataset, problem)
+    if dataset.fields.get(label) != problem.condition[label]:
+        raise DataError(
+            f"the dataset's '{label}' is not the class that the run generates from: take the data that the run was "
+            "trained on"
+        )
     wanted = range(len(dataset)) if indices is None else indices
     batches = [dataset.read(wanted[start : start + _CHUNK], epoch=0, seed=0) for start in range(0, len(wanted), _CHUNK)]
     if not batches:
@@ -102,13 +109,3 @@ def wrong_by_nearest(view: RunView, count: int, label: str) -> Tensor:
 
     _, nearest = nearest_neighbours(queries, reference())
     return torch.cat(labels)[nearest] != truth
-
-
-def _image_name(dataset: Dataset, problem: Problem, label: str) -> str:
-    names = [name for name, f in dataset.fields.items() if f == problem.output and name not in problem.condition]
-    if not names or dataset.fields.get(label) != problem.condition[label]:
-        raise DataError(
-            f"the dataset has {dict(dataset.fields)}, and the run generates {problem.output} from the class '{label}': "
-            "evaluate on the data that the run was trained on"
-        )
-    return names[0]
