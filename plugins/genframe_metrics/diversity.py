@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,14 +12,15 @@ from genframe.analysis.intervals import bootstrap
 from genframe.analysis.labelled import check_positive, pixels
 from genframe.errors import DataError
 from genframe.interfaces import Measurement, RunView
-from genframe_metrics.raw import real_pixels
+from genframe_metrics.raw import random_order, real_pixels
 from genframe_metrics.settings import DiversitySettings
 
 
 class Diversity:
     """The mean distance of pairs of samples over that of pairs of held-out pictures; of one class where there are any.
 
-    Each picture is in one pair: the first of its class with the second, the third with the fourth, and so on.
+    Each picture is in one pair, and the pairs are independent. Each class has as many pairs of samples as of held-out
+    pictures, so that real data is at 1 whatever the sizes of its classes.
     """
 
     def __init__(self, settings: DiversitySettings) -> None:
@@ -37,26 +38,31 @@ class Diversity:
         names = [name for name, field in condition.items() if field.kind == "class"]
         heldout = real_pixels(view, "diversity", "heldout", fewest=2)
         data = view.dataset().split("heldout")
+        order = random_order(len(heldout), "diversity")
         pieces = [(pixels(piece), [piece.condition[name] for name in names]) for piece in view.stream(self._count)]
         labels = [torch.cat([given[place] for _, given in pieces]) for place in range(len(names))]
-        generated = _pair_distances(torch.cat([each for each, _ in pieces]), labels)
-        real = _pair_distances(heldout, [first_of(data, name, len(data)) for name in names])
-        if not len(generated) or not len(real):
+        generated_P, real_P = _matched_distances(
+            _by_class(torch.cat([each for each, _ in pieces]), labels),
+            _by_class(heldout[order], [first_of(data, name, len(data))[order] for name in names]),
+        )
+        if not len(real_P):
             raise DataError(
-                "the metric 'diversity' compares two pictures of a class, and no class has two: ask for more"
+                "the metric 'diversity' compares two pictures of a class, and no class has two samples and two "
+                "held-out pictures: ask for more"
             )
+        if not real_P.any():
+            raise DataError("the metric 'diversity' got held-out pictures that are all the same: take other data")
 
         def ratio(places: Tensor) -> float:
-            """Both sides are resampled, by the same random numbers."""
-            return float(generated[places % len(generated)].mean() / real[places % len(real)].mean())
+            return float(generated_P[places].mean() / real_P[places].mean())
 
+        every = torch.arange(len(real_P))
         return Measurement(
-            value=float(generated.mean() / real.mean()),
-            interval=bootstrap(ratio, max(len(generated), len(real)), "diversity"),
+            value=ratio(every),
+            interval=bootstrap(ratio, len(every), "diversity"),
             protocol={
                 "samples": self._count,
-                "pairs": len(generated),
-                "real_pairs": len(real),
+                "pairs": f"{len(every)} of samples and as many of held-out pictures, each picture in one pair",
                 "of": "one class" if names else "all",
                 "distance": "Euclidean, raw pixels 0 to 255",
                 "interval": "bootstrap 95% of the pairs, 1,000 resamples",
@@ -65,21 +71,20 @@ class Diversity:
         )
 
 
-def _pair_distances(pixels_ND: Tensor, labels: Sequence[Tensor]) -> Tensor:
-    """The distance of each pair, ``float64 (P,)``."""
-    distances = []
-    for members in _groups(len(pixels_ND), labels):
-        group = pixels_ND[members].double()
-        even = len(group) // 2 * 2
-        distances.append((group[0:even:2] - group[1:even:2]).norm(dim=1))
-    return torch.cat(distances) if distances else torch.empty(0, dtype=torch.float64)
+def _by_class(pixels_ND: Tensor, labels: Sequence[Tensor]) -> dict[tuple[int, ...], Tensor]:
+    """The pictures that have all labels in common, by these labels."""
+    keys_NL = torch.stack(list(labels), 1) if labels else torch.zeros(len(pixels_ND), 1, dtype=torch.int64)
+    classes, places = torch.unique(keys_NL, dim=0, return_inverse=True)
+    return {tuple(key): pixels_ND[places == place] for place, key in enumerate(classes.tolist())}
 
 
-def _groups(count: int, labels: Sequence[Tensor]) -> Iterable[Tensor]:
-    """The places of the pictures that have all labels in common."""
-    if not labels:
-        return [torch.arange(count)]
-    group = torch.zeros(count, dtype=torch.int64)
-    for label in labels:
-        group = group * (int(label.max()) + 1) + label
-    return [(group == number).nonzero()[:, 0] for number in sorted(set(group.tolist()))]
+def _matched_distances(
+    generated: Mapping[tuple[int, ...], Tensor], real: Mapping[tuple[int, ...], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The distances in pairs of samples and in pairs of real pictures, ``float64 (P,)`` each, class by class."""
+    distances = torch.empty(2, 0, dtype=torch.float64)
+    for key in sorted(generated.keys() & real.keys()):
+        even = min(len(generated[key]), len(real[key])) // 2 * 2
+        sides_SND = torch.stack([generated[key][:even], real[key][:even]]).double()
+        distances = torch.cat([distances, (sides_SND[:, 0::2] - sides_SND[:, 1::2]).norm(dim=2)], 1)
+    return distances[0], distances[1]

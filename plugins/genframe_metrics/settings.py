@@ -8,10 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourSettings:
-    """How the 1-nearest-neighbour error is taken.
+    """Among what the nearest neighbours are sought.
 
     Attributes:
-        count: how many generated samples the classifier knows.
+        count: how many generated samples.
     """
 
     count: int = 1500
@@ -23,10 +23,12 @@ class DuplicateSettings:
 
     Attributes:
         count: how many generated samples are looked at.
+        reference: how many held-out pictures at most, chosen at random, say what is near.
         share: of held-out pictures, so many lie as near to the training part.
     """
 
     count: int = 1000
+    reference: int = 2000
     share: float = 0.01
 
 
@@ -46,13 +48,13 @@ class ParzenSettings:
     """How the Parzen windows are made.
 
     Attributes:
-        count: how many generated samples have a window; the conditional GAN paper has 1,000 a class.
-        validation: how many training pictures choose the deviation.
+        count: how many generated samples have a window; the conditional GAN paper has 1,000 of each of ten classes.
+        validation: how many training pictures choose the deviation, themselves chosen at random.
         deviations: of which one is chosen, with pixels in [0, 1].
     """
 
-    count: int = 1000
-    validation: int = 500
+    count: int = 10_000
+    validation: int = 1000
     deviations: tuple[float, ...] = (0.05, 0.07, 0.1, 0.13, 0.15, 0.17, 0.2, 0.25, 0.3, 0.4)
 
 
