@@ -13,9 +13,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
-from genframe import errors, hookspecs, interfaces, shapes, specs
+from genframe import errors, experiments, hookspecs, interfaces, shapes, specs
 
 PAGE = Path(__file__).parent / "plugins" / "reference.md"
 
@@ -34,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "metric": "Metrics",
     "visualizer": "Visualizers",
     "observer": "Observers",
+    "experiment": "Experiments",
 }
 
 #: What a factory of each kind returns, and what that may be beside it.
@@ -51,7 +53,11 @@ PROTOCOLS: Mapping[str, tuple[str, ...]] = {
     "metric": ("Metric",),
     "visualizer": ("Visualizer", "Picture"),
     "observer": ("Observer", "Monitor", "Listener"),
+    "experiment": ("Experiment",),
 }
+
+#: Where contracts of a kind are that are not in `genframe.interfaces`, with what its parts are handed and give back.
+MODULES: Mapping[str, ModuleType] = {"experiment": experiments}
 
 #: The modules of which the page lists the public functions and classes, beside the contracts.
 HELPERS = (
@@ -103,7 +109,10 @@ def _kind(spec_class: type[specs.Spec]) -> str:
     hook = getattr(hookspecs, spec_class.hook)
     parts = [f"## {TITLES[spec_class.kind]}", f"### `{spec_class.hook}()`", _text(hook)]
     parts += [f"### `{spec_class.__name__}`", _text(spec_class), _table(spec_class)]
-    parts += [_protocol(getattr(interfaces, name)) for name in PROTOCOLS[spec_class.kind]]
+    module, names = MODULES.get(spec_class.kind, interfaces), PROTOCOLS[spec_class.kind]
+    parts += [_protocol(getattr(module, name)) for name in names]
+    if module is not interfaces:
+        parts += [_described(each) for each in _classes(module) if each.__name__ not in names]
     return "\n\n".join(filter(None, parts))
 
 
@@ -153,6 +162,13 @@ def _ends() -> str:
             and not each.__name__.startswith("_")
         ]
     return "\n\n".join(parts)
+
+
+def _classes(module: ModuleType) -> Iterator[type]:
+    """The public classes that a module defines."""
+    for name, each in vars(module).items():
+        if inspect.isclass(each) and each.__module__ == module.__name__ and not name.startswith("_"):
+            yield each
 
 
 def _described(cls: type, level: str = "###") -> str:

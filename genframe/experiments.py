@@ -27,8 +27,8 @@ class Training:
         flags: further ones of `genframe.train`.
         settings: what ``--set`` takes.
         origin: the name of a training, listed before, at whose end this one branches from it; `steps` count the
-            origin's, too.
-        least: steps that no budget goes below.
+            origin's, too. The origin is no branch itself.
+        least: steps that no budget goes below; an origin's length follows from its branches'.
         pictures: how many sheets the run draws on its way.
     """
 
@@ -47,7 +47,7 @@ class Figure:
     """A measurement that was kept.
 
     Attributes:
-        value: the figure; not a number where the metric gave none.
+        value: the figure; not a number where the metric gave none, or the run diverged.
         interval: 95%, where the metric gives one.
         protocol: how it was taken.
     """
@@ -129,7 +129,7 @@ class Evidence(Protocol):
         """How many steps that training made."""
 
     def outcome(self, training: str, seed: int) -> str:
-        """``finished``, or ``diverged`` for a run that stopped where its last checkpoint is."""
+        """``finished``, or ``diverged`` for a run that stopped before its end: it has no figures and no view."""
 
     def view(self, training: str, seed: int, *, noise: str | None = None) -> RunView:
         """The run at its end.

@@ -32,6 +32,7 @@ LABELS = {
 SMALL = {
     "dcgan": {"width": 4, "hidden": 6},
     "maxout-mlp": {"noise_units": 4, "joint_units": 6, "critic_units": 4},
+    "mlp": {"hidden": 6, "generator_norm": True},
     "residual": {"width": 4},
 }
 #: What has no place for labels, and what the sentence says.

@@ -83,6 +83,8 @@ def _line(line: str) -> str:
 
 def shorter(words: list[str]) -> tuple[str, ...]:
     """What makes a run of the page short enough for a test: few steps, thin networks, no metrics but the page's own."""
+    if words[0] == "reproduce":
+        return ("--set", "steps=2", "--seeds", "1")
     further = ("--set", "metrics=[]") if "cdcgan" in words else ()
     return ("--steps", "2", "--batch-size", "16", "--set", "architecture.width=4", *further)
 
@@ -124,7 +126,7 @@ class Desk:
         assert program == "genframe"
         for name in [name for name in sys.modules if name.partition(".")[0] in self.modules]:
             del sys.modules[name]  # each command is a process of its own
-        result = self.cli(*words, *(shorter(words) if words[0] == "run" else ()))
+        result = self.cli(*words, *(shorter(words) if words[0] in ("run", "reproduce") else ()))
         printed = [*result.err.splitlines(), *result.out.splitlines()]  # the course of a run is on stderr
         told = f"$ {command}\n{result.err}{result.out}"
         assert (result.code == 0) == (not any(line.startswith("genframe: ") for line in shown)), told

@@ -17,6 +17,7 @@ import torch
 
 import genframe
 from genframe.errors import ConfigError
+from genframe.experiments import Figure
 from genframe.registry import load_registry
 from genframe.scaffold import commands, folder_name, plugin_files, write_plugin
 from genframe.scaffold.kinds import STARTS
@@ -42,6 +43,7 @@ REFUSED = {
     "metric": {"count": 1},
     "visualizer": {"columns": 1},
     "observer": {"window": 0},
+    "experiment": {"steps": 0},
 }
 
 _RUN = ("run", "--plugin", "cdcgan", "--device", "cpu", "--steps", 2, "--batch-size", 8, "--log-every", 1)
@@ -277,6 +279,7 @@ def test_a_run_takes_the_new_parts_together(cli, site, tmp_path):
     assert used.keys() - {"genframe"} == {f"genframe-my-{kind}" for kind in KINDS} - {
         "genframe-my-recipe",
         "genframe-my-algorithm",
+        "genframe-my-experiment",
     }
     figures = (tmp_path / "run" / "my-observer.csv").read_text().splitlines()
     assert {line.split(",")[0] for line in figures} == {"1", "2"}
@@ -303,6 +306,17 @@ def test_the_algorithm_trains_and_its_run_is_measured_and_drawn(cli, site, tmp_p
 def test_the_recipe_runs_by_its_name(cli, site, tmp_path):
     words = ["--plugin", "my-recipe", "--steps", 2, "--batch-size", 8, "--device", "cpu"]
     assert cli("run", *words, "--output-dir", tmp_path / "run").code == 0
+
+
+def test_the_experiment_is_answered_on_a_page(cli, site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--seeds", 2, "--set", "steps=2", "--set", "samples=20", "--device", "cpu"]
+    result = cli("reproduce", "my-experiment", *words)
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[-1] == "reproductions/my-experiment.md"
+    page = (tmp_path / "reproductions" / "my-experiment.md").read_text()
+    assert "| Wider networks err less. (folklore) | - | 1-NN error " in page
+    assert re.search(r"\| thin \| [\d.]+% \| [\d.]+% \|", page)
 
 
 @pytest.mark.parametrize("kinds", [KINDS[:4], KINDS[4:9], KINDS[9:]], ids=" ".join)
@@ -369,6 +383,28 @@ def test_each_shape_has_the_area_of_its_kind(make):
     disc, square, diamond = (ink[batch["label"] == label].mean().item() for label in range(3))
     assert square / disc == pytest.approx(4 / torch.pi, rel=0.1)
     assert square / diamond == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("thin", "wide", "verdict"),
+    [
+        ([0.5, 0.6, 0.7], [0.1, 0.2, 0.3], "confirmed"),
+        ([0.1, 0.2, 0.3], [0.5, 0.6, 0.7], "refuted"),
+        ([0.1, 0.6], [0.2, 0.3], "undecided"),
+        ([0.9], [0.1], "undecided"),
+        ([float("nan"), 0.6], [0.2, 0.3], "undecided"),
+    ],
+)
+def test_the_experiment_concludes_what_the_interval_of_the_differences_says(make, thin, wide, verdict):
+    class Evidence:
+        seeds = range(len(thin))
+
+        def measure(self, training, seed, metric, **settings):
+            assert (metric, settings) == ("nn1", {"count": 7})
+            return Figure(value={"thin": thin, "wide": wide}[training][seed], interval=None, protocol={})
+
+    report = make("experiment", samples=7).conclude(Evidence())
+    assert [each.verdict for each in report.findings] == [verdict]
 
 
 def test_the_term_is_the_distance_of_means(make):

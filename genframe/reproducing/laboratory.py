@@ -70,6 +70,7 @@ class Laboratory:
         self._means, self._registry, self._tell = means, registry, tell
         self._steps: dict[str, int] = {name: each.steps for name, each in self._trainings.items()}
         self._datasets: dict[str, Dataset] = {}
+        self._folders: dict[tuple[str, int], Path] = {}
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -98,6 +99,7 @@ class Laboratory:
         """
         if self._means.budget is not None:
             self._steps = self._scheduled(self._means.budget)
+            self._folders.clear()
         jobs = [(name, seed) for name in self._trainings for seed in self.seeds if not self._is_done(name, seed)]
         first = [job for job in jobs if not self._trainings[job[0]].origin]
         for wave in (first, [job for job in jobs if job not in first]):
@@ -108,7 +110,13 @@ class Laboratory:
         return str(RunDirectory(self._folder(training, seed)).read_run()["status"])
 
     def view(self, training: str, seed: int, *, noise: str | None = None) -> RunView:
-        """The run at its end."""
+        """The run at its end.
+
+        Raises:
+            ConfigError: it diverged.
+        """
+        if self.outcome(training, seed) == "diverged":
+            raise ConfigError(f"training '{training}' diverged with seed {seed}: it has nothing to look at")
         generator = load_generator(self._folder(training, seed), self._registry, device=self._means.device)
         name, settings = _law(noise)
         generator, _ = with_noise(generator, self._registry, noise=name, settings=settings)
@@ -122,7 +130,9 @@ class Laboratory:
         return generator.view(0, dataset)
 
     def measure(self, training: str, seed: int, metric: str, *, noise: str | None = None, **settings: Any) -> Figure:
-        """A metric of a run."""
+        """A metric of a run; a run that diverged has no figure."""
+        if self.outcome(training, seed) == "diverged":
+            return Figure(value=math.nan, interval=None, protocol={"outcome": "diverged"})
         words = [metric, *([noise] if noise else []), *(f"{name}={value}" for name, value in sorted(settings.items()))]
         key = ", ".join(words)
 
@@ -217,12 +227,14 @@ class Laboratory:
         return getattr(spec, "settings", None)
 
     def _folder(self, name: str, seed: int) -> Path:
-        """By a digest of all that the training depends on."""
-        training = self._trainings[name]
-        made: list[Any] = [repr(training), self._steps[name], seed, self._means.data_dir, genframe.__version__]
-        if training.origin:
-            made.append(self._folder(training.origin, seed).name)
-        return self._means.folder / f"{name}-seed{seed}-{_digest(made)}".replace(" ", "-").replace("/", "-")
+        """By a digest of its whole configuration, of what it branches from, and of genframe's version."""
+        if (name, seed) not in self._folders:
+            origin = self._trainings[name].origin
+            made = [self.planned(name, seed).config.tree(), genframe.__version__]
+            made += [self._folder(origin, seed).name] if origin else []
+            readable = f"{name}-seed{seed}".replace(" ", "-").replace("/", "-")
+            self._folders[name, seed] = self._means.folder / f"{readable}-{_digest(made)}"
+        return self._folders[name, seed]
 
     def _is_done(self, name: str, seed: int) -> bool:
         ended = ("finished", "diverged")
@@ -273,8 +285,10 @@ def _check(trainings: Mapping[str, Training]) -> None:
     for name, training in trainings.items():
         if training.origin and training.origin not in seen:
             raise ConfigError(f"training '{name}' branches from '{training.origin}', which is not listed before it")
+        if training.origin and trainings[training.origin].origin:
+            raise ConfigError(f"training '{name}' branches from '{training.origin}', which is a branch itself")
         seen.add(name)
 
 
 def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:10]
+    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:10]

@@ -99,6 +99,11 @@ def _markdown(
     return "\n\n".join(parts) + "\n"
 
 
+def _diverged(laboratory: Laboratory, name: str) -> str:
+    seeds = [str(seed) for seed in laboratory.seeds if laboratory.outcome(name, seed) == "diverged"]
+    return f", diverged with seed {', '.join(seeds)}" if seeds else ""
+
+
 def _trainings(laboratory: Laboratory) -> Table:
     """What was trained, and how much of its full schedule that is."""
     rows = []
@@ -111,7 +116,7 @@ def _trainings(laboratory: Laboratory) -> Table:
                 f"`{training.recipe}`" + (f", branched from {training.origin}" if training.origin else ""),
                 training.data or "its own",
                 ", ".join(f"{key}={value}" for key, value in changed.items()) or "-",
-                f"{steps:,} of {training.steps:,} ({steps / training.steps:.0%})",
+                f"{steps:,} of {training.steps:,} ({steps / training.steps:.0%})" + _diverged(laboratory, name),
             )
         )
     seeds = ", ".join(map(str, laboratory.seeds))

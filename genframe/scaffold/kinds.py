@@ -95,4 +95,9 @@ STARTS: Mapping[str, Start] = {
         does="It writes moving averages of all logged figures into the run directory.",
         commands=_one_run("""--set 'observers=["$name"]'"""),
     ),
+    "experiment": Start(
+        called="experiment",
+        does="It asks whether wider networks err less on digits, and answers with a page beside the claim.",
+        commands=("genframe reproduce $name --seeds 2",),
+    ),
 }

@@ -45,13 +45,14 @@ def genframe_recipes() -> Iterable[RecipeSpec]:
     yield RecipeSpec(
         name="resgan-faces",
         summary="A small residual GAN: faces from noise alone, for arithmetic with what they show",
-        algorithm=Choice(name="adversarial", settings={"learning_rate": 5e-4}),
+        algorithm=Choice(name="adversarial", settings={"learning_rate": 1e-3}),
         architecture=Choice(name="residual", settings={"width": 16}),
         conditioning=Choice(name="none"),
         data=Choice(name="emoticons", settings={"count": 2000}),
         slots={
             "noise": Choice(name="gaussian", settings={"dim": 64}),
             "objective": Choice(name="non-saturating"),
+            "regularizers": (Choice(name="r1"),),  # without it most faces are alike
         },
         training={"steps": 2000, "batch_size": 32, "sample_every": 500, "checkpoint_every": 500},
         metrics=(Choice(name="arithmetic-score"),),

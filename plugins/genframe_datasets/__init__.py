@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import genframe
 from genframe.specs import DatasetSpec
@@ -44,6 +45,21 @@ class EmoticonSettings(ImageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GaussianSettings:
+    """Points around modes.
+
+    Attributes:
+        layout: of the modes: a ``ring`` of 8 at radius 2, or a ``grid`` of 5x5 from -4 to 4.
+        count: how many points, 1,000 to 1,000,000; every tenth is held out.
+        deviation: of each coordinate about its mode; None is 0.02 for the ring and 0.05 for the grid.
+    """
+
+    layout: Literal["ring", "grid"] = "ring"
+    count: int = 10_000
+    deviation: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class NpzSettings(ImageSettings):
     """Pictures from a file.
 
@@ -74,6 +90,22 @@ class NamedSettings(ImageSettings):
             ``~/.cache/genframe``. What is missing is downloaded into a folder below it that is called like the set.
     """
 
+    data_dir: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackedSettings:
+    """Three digits of MNIST in one picture.
+
+    Attributes:
+        count: how many pictures, 1,000 to 10,000,000; every tenth is held out.
+        image_size: ``32`` or ``"32"`` for a square, ``"48x64"`` for 48 rows of 64 pixels; None is MNIST's own.
+        data_dir: the folder that holds MNIST's files, or one for all sets; empty for ``GENFRAME_DATA`` or, without
+            that, ``~/.cache/genframe``. What is missing is downloaded into a folder ``mnist`` below it.
+    """
+
+    count: int = 128_000
+    image_size: int | str | None = None
     data_dir: str = ""
 
 
@@ -135,6 +167,12 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
         factory="genframe_datasets.emoticons:open_emoticons",
         settings=EmoticonSettings,
     )
+    yield DatasetSpec(
+        name="gaussians",
+        summary="Points in the plane around known modes, a ring of 8 or a grid of 25 (--set data.layout=grid)",
+        factory="genframe_datasets.gaussians:open_gaussians",
+        settings=GaussianSettings,
+    )
     for record in SETS.values():
         yield DatasetSpec(
             name=record.name,
@@ -142,6 +180,12 @@ def genframe_datasets() -> Iterable[DatasetSpec]:
             factory=f"genframe_datasets.named:open_{record.name.replace('-', '_')}",
             settings=NamedSettings,
         )
+    yield DatasetSpec(
+        name="stacked-mnist",
+        summary="Three digits of MNIST as red, green and blue, 28x28: 1,000 known modes",
+        factory="genframe_datasets.stacked:open_stacked_mnist",
+        settings=StackedSettings,
+    )
     yield DatasetSpec(
         name="huggingface",
         summary="Any dataset of Hugging Face's library with a column of pictures (--set data.repository=NAME)",

@@ -88,6 +88,19 @@ class PartedDataset:
         return self.augment(self.store.load(members), self.fields, members, epoch=epoch, seed=seed)
 
 
+def every_tenth(indices: Tensor) -> Tensor:
+    """Which of the samples with these indices, ``int64 (N,)``, are held out where samples are made by index."""
+    return indices % 10 == 9
+
+
+def in_turn(indices: Tensor, count: int) -> Tensor:
+    """A class of `count` for each index, ``int64 (N,)``: all take turns, among the samples of `every_tenth` as well.
+
+    Samples whose indices end in the same digit advance by 11 classes, which no class escapes unless 11 divides `count`.
+    """
+    return (indices // 10 + indices) % count
+
+
 def tenth(labels: Tensor | None, count: int, purpose: str) -> Tensor:
     """The mask of a fixed tenth to hold out, at least one sample, stratified where there are classes.
 

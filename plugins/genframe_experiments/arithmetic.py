@@ -26,7 +26,11 @@ class Arithmetic:
         """One."""
         return {
             _NAME: Training(
-                recipe="resgan", steps=self._settings.steps, data="emoticons", flags={"conditioning": "none"}, least=50
+                recipe="resgan",
+                steps=self._settings.steps,
+                data="emoticons",
+                flags={"conditioning": "none", "regularizer": ("r1",), "lr": 1e-3},
+                least=50,
             )
         }
 

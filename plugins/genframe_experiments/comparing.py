@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +42,15 @@ class Asked:
 
 def with_interval(value: float, interval: Interval | None, percent: bool = False) -> str:
     """``3.1% [2.8%, 3.4%]``."""
-    if interval is None:
+    if interval is None or math.isnan(value):
         return shown(value, percent)
     return f"{shown(value, percent)} [{shown(interval[0], percent)}, {shown(interval[1], percent)}]"
 
 
 def shown(value: float, percent: bool = False) -> str:
-    """Three digits, or a percentage to a hundredth."""
+    """Three digits, or a percentage to a hundredth; what is no number has diverged."""
+    if math.isnan(value):
+        return "diverged"
     return f"{value:.2%}" if percent else f"{value:.3g}"
 
 
@@ -86,6 +89,7 @@ def grids(evidence: Evidence, trainings: Sequence[str], columns: int = 10) -> di
     return {
         f"{name}, seed {seed}": evidence.draw(name, seed, "class-grid", columns=columns, smooth=False)
         for name in trainings
+        if evidence.outcome(name, seed) == "finished"
     }
 
 
@@ -109,9 +113,18 @@ class Difference:
 
     def is_above(self) -> Verdict:
         """Of the claim that the first is larger."""
-        if self.interval is None or self.interval[0] <= 0.0 <= self.interval[1]:
-            return "undecided"
+        if self.interval is None or not (self.interval[0] > 0.0 or self.interval[1] < 0.0):
+            return "undecided"  # also of what is no number
         return "confirmed" if self.interval[0] > 0.0 else "refuted"
+
+    def is_at_most(self, margin: float) -> Verdict:
+        """Of the claim that the first exceeds the second by no more than a margin."""
+        if self.interval is None:
+            return "undecided"
+        low, high = self.interval
+        if high <= margin:
+            return "confirmed"
+        return "refuted" if low > margin else "undecided"
 
     def is_within(self, margin: float) -> Verdict:
         """Of the claim that the two are alike: the interval lies within the margin, or beyond it."""

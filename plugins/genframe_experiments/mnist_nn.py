@@ -70,7 +70,7 @@ class MnistNearest:
                 verdict = "undecided" if reached != "confirmed" and share < 1.0 else reached
                 findings.append(
                     Finding(
-                        claim=f"A conditional DCGAN leaves {_PUBLISHED[count]:.2%} with {count:,} samples: {name}.",
+                        claim=f"With {count:,} samples, {name} reaches {_PUBLISHED[count]:.2%}.",
                         source=_SOURCE,
                         published=f"{_PUBLISHED[count]:.2%}",
                         measured=column.said(own),
@@ -82,7 +82,7 @@ class MnistNearest:
         better = Difference.of([floor["error"]] * len(evidence.seeds), rows[_SMALL][asked[-1].title])
         findings.append(
             Finding(
-                claim="Generated digits serve a nearest-neighbour classifier as well as real ones, or better.",
+                claim="Generated digits serve a nearest-neighbour classifier better than real ones.",
                 source=f"{_SOURCE}: 2.98% against 3.1%",
                 measured=f"{asked[-1].said(rows[_SMALL][asked[-1].title])} ({_SMALL}), {floor_text} (real digits)",
                 verdict=better.is_above(),

@@ -60,7 +60,7 @@ class NoiseLaw:
                     claim=claim,
                     source="the article, on the law of z at test time",
                     measured=f"1-NN error {asked[0].said(rows[words]['1-NN error'])} and {asked[0].said(own)}",
-                    verdict=difference.is_within(0.02),
+                    verdict=difference.is_at_most(0.02),
                     reason=f"It exceeds the training's law's by {difference.said(percent=True)}; within 2 points is "
                     "called as good.",
                 )

@@ -65,7 +65,7 @@ class Tricks:
                 )
             )
         diverged = [
-            f"{name} diverged with seed {seed} and is measured at its last checkpoint."
+            f"{name} diverged with seed {seed} and has no figure."
             for name in self.trainings
             for seed in evidence.seeds
             if evidence.outcome(name, seed) == "diverged"

@@ -1,4 +1,4 @@
-"""Fully connected networks with maxout and dropout, as the first conditional GAN had them."""
+"""Fully connected networks: plain ones, and those with maxout and dropout that the first conditional GAN had."""
 
 from __future__ import annotations
 
@@ -41,9 +41,39 @@ class MaxoutSettings:
             raise ConfigError(f"architecture 'maxout-mlp' got dropout = {self.dropout}, which is a share in [0, 1)")
 
 
+@dataclass(frozen=True, kw_only=True)
+class MLPSettings:
+    """The size of both networks.
+
+    Attributes:
+        hidden: units of each hidden layer: ReLU in the generator, LeakyReLU with slope 0.2 in the critic.
+        depth: how many hidden layers each network has.
+        generator_norm: whether the generator has BatchNorm; the critic has none.
+
+    Raises:
+        ConfigError: fewer than one unit or layer.
+    """
+
+    hidden: int = 128
+    depth: int = 2
+    generator_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "depth"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"architecture 'mlp' got {name} = {getattr(self, name)} and needs at least 1")
+
+
 @genframe.hookimpl
 def genframe_architectures() -> Iterable[ArchitectureSpec]:
     """The networks."""
+    yield ArchitectureSpec(
+        name="mlp",
+        summary="Plain fully connected layers, for points and for small pictures",
+        factory="genframe_mlp.dense:MLP",
+        settings=MLPSettings,
+        roles=frozenset({"generator", "critic"}),
+    )
     yield ArchitectureSpec(
         name="maxout-mlp",
         summary="Fully connected layers, with maxout in the critic and dropout in both, for pictures of any size",

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from genframe.errors import ConfigError, quoted
 from genframe.interfaces import BlockSpec, Condition, Conditioning, Critique
 from genframe.shapes import Problem
 from genframe_kernels import Maxout
 from genframe_mlp import MaxoutSettings
+from genframe_mlp.serving import refuse_what_does_not_fit
 
 _RANGE = 0.05
 _MAXOUT_RANGE = 0.005
@@ -35,7 +35,7 @@ class MaxoutMLP:
         Raises:
             ConfigError: the output is no picture; there is no noise; the condition is more than labels.
         """
-        _refuse_what_does_not_fit(problem)
+        refuse_what_does_not_fit("maxout-mlp", problem, ["image"])
         noise = math.prod(problem.noise_shape or ())
         networks = {
             "generator": Generator(self.settings, noise, problem.output.shape, conditioning),
@@ -139,22 +139,3 @@ def _initialise(network: nn.Module) -> None:
         nn.init.uniform_(linear.weight, -bound, bound)
         if linear.bias is not None:
             nn.init.zeros_(linear.bias)
-
-
-def _refuse_what_does_not_fit(problem: Problem) -> None:
-    if problem.output.kind != "image":
-        raise ConfigError(
-            f"architecture 'maxout-mlp' got data of kind {problem.output.kind!r} and makes images only; "
-            "choose image data or another architecture"
-        )
-    if problem.noise_shape is None:
-        raise ConfigError(
-            "architecture 'maxout-mlp' got no noise and makes its pictures from it; "
-            "choose an algorithm with a noise sampler"
-        )
-    others = problem.condition.keys() - problem.labels.keys()
-    if others:
-        raise ConfigError(
-            f"architecture 'maxout-mlp' got the condition {quoted(sorted(others))} and takes labels only; "
-            "choose an architecture that reads it"
-        )

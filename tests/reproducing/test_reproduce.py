@@ -194,3 +194,54 @@ def test_our_experiments_name_trainings_that_can_be_planned(spec, tmp_path):
     assert math.isclose(laboratory.share, 1.0)
     for name in laboratory.trainings:
         assert laboratory.planned(name, 0).config.training.steps == laboratory.steps(name)
+
+
+class _Chain:
+    trainings = {
+        "a": Training(recipe="cdcgan", steps=2),
+        "b": Training(recipe="cdcgan", steps=4, origin="a"),
+        "c": Training(recipe="cdcgan", steps=6, origin="b"),
+    }
+
+    def conclude(self, evidence) -> Report:
+        raise AssertionError("never asked")
+
+
+def test_a_branch_of_a_branch_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="'c' branches from 'b', which is a branch itself"):
+        Laboratory(_Chain(), Means(folder=tmp_path), load_registry([]), print)
+
+
+class _Hot:
+    trainings = {
+        "hot": Training(
+            recipe="cdcgan",
+            data="digits",
+            steps=60,
+            settings={
+                "architecture.width": 4,
+                "architecture.hidden": 16,
+                "algorithm.optimizer": "sgd",
+                "algorithm.learning_rate": 0.99,
+                "architecture.critic_norm": False,
+                "architecture.generator_norm": False,
+                "objective.name": "wasserstein",
+            },
+        )
+    }
+
+    def conclude(self, evidence) -> Report:
+        raise AssertionError("not asked here")
+
+
+def test_a_run_that_diverges_has_no_figure_and_is_not_trained_again(tmp_path):
+    laboratory = Laboratory(_Hot(), Means(folder=tmp_path, seeds=(0,), device="cpu"), load_registry([]), print)
+    laboratory.train()
+    assert laboratory.outcome("hot", 0) == "diverged"
+    assert math.isnan(laboratory.measure("hot", 0, "nn1").value)
+    with pytest.raises(ConfigError, match="'hot' diverged with seed 0"):
+        laboratory.view("hot", 0)
+    told: list[str] = []
+    again = Laboratory(_Hot(), Means(folder=tmp_path, seeds=(0,), device="cpu"), load_registry([]), told.append)
+    again.train()
+    assert told == []

@@ -8,6 +8,7 @@ import itertools
 import math
 import random
 import re
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 import genframe
 from genframe import hookspecs
+from genframe.experiments import Finding, Report, Table, Training
 from genframe.interfaces import Critique, Measurement
 from genframe.randomness import uniform
 from genframe.shapes import Field
@@ -174,6 +176,67 @@ class Onlooker:
         pass
 
 
+class Question:
+    """Whether a branch errs less than its origin."""
+
+    def __init__(self, settings):
+        thin = {"architecture.width": 4, "architecture.hidden": 16}
+        origin = Training(recipe="cdcgan", data="digits", steps=4, settings=thin)
+        self.trainings = {"origin": origin, "branch": replace(origin, steps=8, origin="origin")}
+
+    def conclude(self, evidence):
+        errors = {name: evidence.measure(name, evidence.seeds[0], "nn1", count=20).value for name in self.trainings}
+        return Report(question="Does it?", protocol="By the 1-NN error.", **self.found(errors))
+
+    def found(self, errors):
+        verdict = "confirmed" if errors["branch"] < errors["origin"] else "refuted"
+        measured = f"{errors['branch']:.1%} after {errors['origin']:.1%}"
+        finding = Finding(claim="It errs less.", source="a test", measured=measured, verdict=verdict, reason="Less.")
+        rows = [(name, f"{error:.1%}") for name, error in errors.items()]
+        return {"findings": [finding], "tables": [Table(title="Errors", columns=("", "error"), rows=rows)]}
+
+
+def trained_for(**fields: Any) -> type:
+    """The question with its last training changed."""
+
+    class Changed(Question):
+        def __init__(self, settings):
+            super().__init__(settings)
+            self.trainings["branch"] = replace(self.trainings["branch"], **fields)
+
+    return Changed
+
+
+def nothing(settings: Any) -> Question:
+    question = Question(settings)
+    question.trainings = {}
+    return question
+
+
+def finding(**fields: Any) -> type:
+    """The question with its finding changed."""
+
+    def found(self, errors):
+        report = Question.found(self, errors)
+        return report | {"findings": [replace(each, **fields) for each in report["findings"]]}
+
+    return changed(Question, found=found)
+
+
+def spread(self, errors):
+    return statistics.stdev([errors["branch"]])  # of one seed
+
+
+def rows_too_short(self, errors):
+    report = Question.found(self, errors)
+    return report | {"tables": [replace(each, columns=("", "error", "interval")) for each in report["tables"]]}
+
+
+def asks_anew(self, evidence):
+    evidence.remember("branch", 0, f"question {next(COUNTER)}", lambda view: view.title)
+    return Question.conclude(self, evidence)
+
+
 Perceptrons = examples("architecture")["Perceptrons"]
 Regression, RegressionSettings = (examples("algorithm")[name] for name in ("Regression", "RegressionSettings"))
 ExampleBars = examples("dataset")["Bars"]
@@ -222,6 +285,7 @@ GOOD: dict[str, Any] = {
     "metric": Brightness,
     "visualizer": Mean,
     "observer": Onlooker,
+    "experiment": Question,
 }
 
 FURTHER: dict[str, dict[str, Any]] = {
@@ -772,6 +836,10 @@ FAULTS: dict[tuple[str, str], Fault] = {
     ("observer", "life"): fault(changed(Onlooker, viewed=lambda self, step, view: 7), r"it returned \[7\]"),
     ("observer", "onlooker"): fault(changed(Onlooker, sampled=nudged), "the networks of a run that it watches differ"),
     ("observer", "writes"): fault(changed(Onlooker, logged=writes_elsewhere), "elsewhere.txt"),
+    ("experiment", "trainings"): fault(trained_for(steps=4), "ends after 4 steps, and its origin after 4"),
+    ("experiment", "conclude"): fault(changed(Question, found=spread), "StatisticsError: .* at least two data points"),
+    ("experiment", "report"): fault(finding(verdict="proved"), "a verdict is one of confirmed, .*; it is 'proved'"),
+    ("experiment", "again"): fault(changed(Question, conclude=asks_anew), "it asks anew: branch, seed 0: question"),
     ("recipe", "parts"): fault(replace(RECIPE, data=Choice(name="dogits")), "no dataset is called 'dogits'"),
     ("recipe", "steps"): fault(
         replace(RECIPE, architecture=Choice(name="dcgan", settings={"depth": 9})),
@@ -827,6 +895,31 @@ MORE: dict[str, tuple[str, str, Fault]] = {
         "steps",
         fault(Lopsided, "32 steps change no weight of critic$", roles=ROLES),
     ),
+    "no training": ("experiment", "trainings", fault(nothing, "it names no training")),
+    "no steps": ("experiment", "trainings", fault(trained_for(least=0), "of at least 1; one of them is 0")),
+    "no recipe": ("experiment", "trainings", fault(trained_for(recipe="cdcgin"), "no recipe is called 'cdcgin'")),
+    "no origin": ("experiment", "trainings", fault(trained_for(origin="root"), "branches from 'root', which is not")),
+    "lost training": (
+        "experiment",
+        "trainings",
+        fault(lambda settings: trained_for(least=next(COUNTER) + 1)(settings), "what was trained is lost"),
+    ),
+    "no finding": (
+        "experiment",
+        "report",
+        fault(changed(Question, found=lambda self, errors: {"findings": []}), "the report has no finding"),
+    ),
+    "no reason": ("experiment", "report", fault(finding(reason=""), "the finding 'It errs less.' has no reason")),
+    "short rows": (
+        "experiment",
+        "report",
+        fault(changed(Question, found=rows_too_short), "has 3 columns, and a row of 2"),
+    ),
+    "other words": (
+        "experiment",
+        "again",
+        fault(lambda settings: finding(reason=f"{next(COUNTER)}")(settings), "its findings are others the second time"),
+    ),
 }
 
 for slot_kind in ("noise", "objective", "regularizer", "augmentation", "term"):
@@ -877,7 +970,7 @@ def plant(kind: str, planted: Fault) -> str:
 
 
 #: Kinds whose checks are slow: of these the planted fault's own check runs alone.
-SLOW = frozenset({"algorithm", "observer", "recipe", "architecture", "conditioning"})
+SLOW = frozenset({"algorithm", "observer", "recipe", "architecture", "conditioning", "experiment"})
 
 #: What a fault cannot but break as well.
 ALSO: dict[tuple[str, str], set[str]] = {
@@ -916,6 +1009,20 @@ def by_turns(self, networks, batch, step):
     loss = networks["critic"](batch["image"], {}).logits[0].float().square().mean()
     step.minimise(loss, "critic")
     return {"critic_loss": loss.detach()}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"least": 301, "steps": 400}, "it is not run: its trainings make at least 304 steps, and a check 300"),
+        ({"data": "mnist"}, "it is not run: training 'branch' is on 'mnist', which is downloaded; set other data"),
+    ],
+)
+def test_an_experiment_that_takes_long_or_a_download_is_planned_and_not_run(fields, reason):
+    register("experiment", trained_for(**fields))
+    results = {each.name: each() for each in checks("experiment/this-process/planted")}
+    assert results["trainings"].outcome == "passed", results["trainings"]
+    assert {results[name].reason for name in ("conclude", "report", "again", "global-state")} == {reason}
 
 
 def test_networks_that_take_turns_pass_steps():

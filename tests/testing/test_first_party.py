@@ -18,16 +18,29 @@ from genframe.testing.results import Result
 REGISTRY = load_registry()
 
 #: Smaller than by default, so that the checks are quick.
-SETTINGS: dict[str, dict[str, Any]] = {"dataset/emoticons": {"count": 200}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "dataset/emoticons": {"count": 200},
+    "experiment/update-order": {"data": "digits", "samples": 50},
+}
+
+#: Data that is at hand, for experiments whose own is downloaded; one of them is among the quick tests, above.
+ON_DIGITS: dict[str, dict[str, Any]] = {
+    **{
+        f"experiment/{name}": {"data": "digits", "samples": 50}
+        for name in ("noise-dimension", "noise-law", "model-size", "update-ratio", "conditional-vs-unconditional")
+    },
+    "experiment/linear-probe": {"data": "digits", "width": 8, "labels": 50},
+}
 
 #: Networks for large pictures take their time.
-LARGE = {"recipe/dcgan-radford2015", "recipe/dcgan-tutorial"}
+LARGE = {"recipe/dcgan-radford2015", "recipe/dcgan-tutorial", "experiment/arithmetic"}
 
 #: What may be skipped: what a part has no promise to keep about, and what needs files or a package.
 SKIPPED = re.compile(
     "it keeps no numbers of its own|it has no truncated law|it carries no labels|its spec does not say that|"
     "needs the extra|needs the weights|"
-    "and this is asked of a|minimises none of them|its data is not at hand|it cannot be built here|refuses all of"
+    "and this is asked of a|minimises none of them|its data is not at hand|it cannot be built here|refuses all of|"
+    "was not trained on such pictures|it is not run: its trainings make|it is not run: training"
 )
 
 HOOKS = {spec_class.kind: spec_class.hook for spec_class in SPEC_CLASSES}
@@ -49,6 +62,13 @@ def test_a_first_party_part_fails_no_check(name):
     assert any(each.outcome == "passed" for each in results)
     reasons = [each.reason for each in results if each.outcome == "skipped"]
     assert [reason for reason in reasons if not SKIPPED.search(reason)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ON_DIGITS)
+def test_a_first_party_experiment_concludes_on_digits(name):
+    results = [each() for each in checks(name, settings=ON_DIGITS[name], registry=REGISTRY)]
+    assert {each.outcome for each in results} == {"passed"}, results
 
 
 @pytest.mark.parametrize("kind", list(HOOKS))
