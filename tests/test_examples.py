@@ -39,7 +39,8 @@ def example(hook: str) -> str:
 
 
 def test_every_hook_is_here() -> None:
-    assert set(WORDS) == {name for name in vars(hookspecs) if name.startswith("genframe_")}
+    tried = {*WORDS, "genframe_experiments"}  # an experiment is no part of a run, and has a test of its own
+    assert tried == {name for name in vars(hookspecs) if name.startswith("genframe_")}
 
 
 @pytest.mark.parametrize("hook", WORDS)
@@ -59,3 +60,13 @@ def test_the_observer_of_the_example_leaves_its_file(cli: Any, tmp_path: Path) -
     words = ("--steps", "3", "--batch-size", "16", "--log-every", "1", "--plugins-dir", tmp_path)
     cli("run", *WORDS["genframe_observers"], *words, "--output-dir", tmp_path / "run")
     assert 0 < float((tmp_path / "run" / "best.txt").read_text()) < 100
+
+
+def test_the_experiment_of_the_example_writes_its_page(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "example_experiment.py").write_text(example("genframe_experiments"))
+    words = ("--budget", "0.0001", "--seeds", "1", "--device", "cpu", "--plugins-dir", tmp_path)
+    result = cli("reproduce", "width", *words, "--runs", tmp_path / "runs", "--output", tmp_path / "width.md")
+    assert result.code == 0, result.err
+    page = (tmp_path / "width.md").read_text()
+    assert "Wider networks err less. (folklore)" in page
+    assert "Scaled down" in page
